@@ -1,0 +1,120 @@
+package seal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/google/go-tpm/tpm2"
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+// Unseal returns the secret of s if this boot is one that it was sealed for. The
+// PIN is ignored where the policy asks for none. The caller zeroes the secret.
+//
+// Typed errors, each a [Remedier]: [*ParentError], [*MismatchError] (which costs
+// no dictionary attack try), [*PolicyError], [*PINError], [*LockoutError],
+// [*ForeignError]; and [ErrPINRequired].
+func Unseal(tpm transport.TPM, s *Sealed, pin []byte) ([]byte, error) {
+	tpm = patient{tpm}
+	if err := s.Check(); err != nil {
+		return nil, fmt.Errorf("unseal: %w", err)
+	}
+	k, err := openParent(tpm, s.Parent)
+	if err != nil {
+		return nil, fmt.Errorf("unseal: %w", err)
+	}
+	// A PCR may be extended between our look at it and the TPM's: look again, if
+	// only to say which. A refused policy costs no dictionary attack try.
+	const attempts = 3
+	var secret []byte
+	for range attempts {
+		var refused *PolicyError
+		secret, err = s.open(tpm, k, pin)
+		if !errors.As(err, &refused) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unseal: %w", withLockout(tpm, err))
+	}
+	return secret, nil
+}
+
+// open tries once: choose the branch, load the object, satisfy the policy, and
+// only when the session's policy digest is the object's, use the PIN.
+func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte) ([]byte, error) {
+	values, err := ReadPCRs(tpm, s.Policy.Selection())
+	if err != nil {
+		return nil, err
+	}
+	branch, err := s.Policy.Match(values)
+	if err != nil {
+		return nil, err
+	}
+	var auth []byte
+	if s.Policy.PIN {
+		if len(pin) == 0 {
+			return nil, ErrPINRequired
+		}
+		if auth, err = pinAuth(pin, s.PINSalt); err != nil {
+			return nil, err
+		}
+		defer clear(auth)
+	}
+	obj, err := s.load(tpm, k)
+	if err != nil {
+		return nil, err
+	}
+	defer flush(tpm, obj.handle)
+	session, err := startSession(tpm, tpm2.TPMSEPolicy, k, auth)
+	if err != nil {
+		return nil, err
+	}
+	defer session.close(tpm)
+	if err := Satisfy(tpm, session.handle, s.Policy, branch); err != nil {
+		return nil, err
+	}
+	have, err := policyDigest(tpm, session.handle)
+	if err != nil {
+		return nil, err
+	}
+	if want := obj.public.AuthPolicy.Buffer; !bytes.Equal(have, want) {
+		return nil, &PolicyError{Err: fmt.Errorf("the session's policy digest is %x: want %x", have, want)}
+	}
+	rsp, err := tpm2.Unseal{ItemHandle: obj.authorize(session.encryptOut())}.Execute(tpm)
+	if err != nil {
+		return nil, explain("open the sealed object", err)
+	}
+	return rsp.OutData.Buffer, nil
+}
+
+// load loads the object into the TPM. The caller flushes it.
+func (s *Sealed) load(tpm transport.TPM, k *key) (*key, error) {
+	pub, err := s.public()
+	if err != nil {
+		return nil, err
+	}
+	name, err := s.Name()
+	if err != nil {
+		return nil, err
+	}
+	session, err := startSession(tpm, tpm2.TPMSEHMAC, k, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer session.close(tpm)
+	rsp, err := tpm2.Load{
+		ParentHandle: k.authorize(session),
+		InPrivate:    tpm2.TPM2BPrivate{Buffer: s.Private},
+		InPublic:     tpm2.New2B(*pub),
+	}.Execute(tpm)
+	if err != nil {
+		return nil, explain("load the sealed object", err)
+	}
+	if !bytes.Equal(rsp.Name.Buffer, name) {
+		flush(tpm, rsp.ObjectHandle)
+		return nil, fmt.Errorf("load the sealed object: the TPM loaded one with Name %x: want %s", rsp.Name.Buffer, name)
+	}
+	return &key{handle: rsp.ObjectHandle, name: rsp.Name, public: *pub}, nil
+}

@@ -1,0 +1,95 @@
+package crypt
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"errors"
+	"io"
+
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
+
+// Sign signs digest with the key (pub, priv) and the scheme that the caller has
+// selected for it (Part 1, "Signing"; Part 3, "TPM2_Sign"). Scheme TPM_ALG_NULL
+// gives a null signature and needs no key.
+//
+// rand is the source of the RSAPSS salt. ECDSA takes its nonce from the
+// operating system whatever rand is: the standard library does not let a caller
+// choose it.
+//
+// Errors: TPM_RC_SCHEME for a scheme that is not one of the key's type,
+// TPM_RC_VALUE for a digest of another size than the scheme's hash (RSA),
+// TPM_RC_SIZE for a key too small for the scheme, TPM_RC_HASH for a keyed hash
+// object and no hash algorithm, TPM_RC_BINDING for factors that make no key.
+func Sign(rand io.Reader, pub *wire.TPMTPublic, priv *Private, scheme wire.TPMTSigScheme, digest []byte) (wire.TPMTSignature, error) {
+	if scheme.Scheme == wire.AlgNull {
+		return wire.TPMTSignature{SigAlg: wire.AlgNull}, nil
+	}
+	sig := wire.TPMTSignature{SigAlg: scheme.Scheme, Hash: scheme.HashAlg}
+	var err error
+	switch {
+	case priv == nil:
+		err = wire.RCKey
+	case pub.Type == wire.AlgRSA && (sig.SigAlg == wire.AlgRSASSA || sig.SigAlg == wire.AlgRSAPSS):
+		sig.RSA, err = signRSA(rand, priv, sig.SigAlg, sig.Hash, digest)
+	case pub.Type == wire.AlgECC && sig.SigAlg == wire.AlgECDSA:
+		sig.R, sig.S, err = signECDSA(rand, pub.Parameters.ECC.CurveID, priv, digest)
+	case pub.Type == wire.AlgKeyedHash && sig.SigAlg == wire.AlgHMAC:
+		if sig.HMAC = HMAC(sig.Hash, priv.sensitive, digest); sig.HMAC == nil {
+			err = wire.RCHash
+		}
+	default:
+		err = wire.RCScheme
+	}
+	if err != nil {
+		return wire.TPMTSignature{}, err
+	}
+	return sig, nil
+}
+
+func signRSA(rand io.Reader, priv *Private, scheme, hashAlg wire.Alg, digest []byte) ([]byte, error) {
+	h := cryptoHash(hashAlg)
+	if h == 0 {
+		return nil, wire.RCScheme
+	}
+	if len(digest) != h.Size() {
+		return nil, wire.RCValue
+	}
+	key, err := priv.rsaKey()
+	if err != nil {
+		return nil, err
+	}
+	var sig []byte
+	if scheme == wire.AlgRSASSA {
+		sig, err = rsa.SignPKCS1v15(nil, key, h, digest)
+	} else {
+		salt := pssSaltSize(h.Size(), key.Size())
+		sig, err = rsa.SignPSS(rand, key, h, digest, &rsa.PSSOptions{SaltLength: salt})
+	}
+	switch {
+	case errors.Is(err, rsa.ErrMessageTooLong):
+		return nil, wire.RCSize
+	case err != nil:
+		return nil, wire.RCFailure
+	}
+	return sig, nil
+}
+
+// pssSaltSize returns the bytes of salt in an RSAPSS signature: as many as the
+// digest has, FIPS 186-5's maximum, or as many as fit if those are fewer (a
+// 1,024-bit key with SHA-512).
+func pssSaltSize(digest, modulus int) int {
+	return min(digest, modulus-digest-2)
+}
+
+func signECDSA(rand io.Reader, id wire.ECCCurve, priv *Private, digest []byte) (r, s []byte, err error) {
+	c := lookup(id)
+	if c == nil || priv.ecc == nil {
+		return nil, nil, wire.RCKey
+	}
+	x, y, err := ecdsa.Sign(rand, priv.ecc, digest)
+	if err != nil {
+		return nil, nil, wire.RCNoResult
+	}
+	return x.FillBytes(make([]byte, c.size)), y.FillBytes(make([]byte, c.size)), nil
+}

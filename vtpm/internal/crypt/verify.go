@@ -1,0 +1,84 @@
+package crypt
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/subtle"
+	"math/big"
+
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
+
+// Verify checks that sig is a signature of digest by the key pub (Part 3,
+// "TPM2_VerifySignature"). Only an HMAC key needs priv.
+//
+// Errors: TPM_RC_SCHEME for a signature scheme that is not one of the key's
+// type, TPM_RC_HANDLE for an HMAC key without its private part, TPM_RC_SIGNATURE
+// for everything else: of a key or a signature that does not fit, the reason is
+// nobody's business.
+func Verify(pub *wire.TPMTPublic, priv *Private, digest []byte, sig *wire.TPMTSignature) error {
+	var ok bool
+	switch pub.Type {
+	case wire.AlgRSA:
+		if sig.SigAlg != wire.AlgRSASSA && sig.SigAlg != wire.AlgRSAPSS {
+			return wire.RCScheme
+		}
+		ok = verifyRSA(pub, digest, sig)
+	case wire.AlgECC:
+		if sig.SigAlg != wire.AlgECDSA {
+			return wire.RCScheme
+		}
+		ok = verifyECDSA(pub, digest, sig)
+	case wire.AlgKeyedHash:
+		if priv == nil {
+			return wire.RCHandle
+		}
+		if sig.SigAlg != wire.AlgHMAC || Size(sig.Hash) == 0 {
+			return wire.RCScheme
+		}
+		ok = verifyHMAC(pub, priv, digest, sig)
+	default:
+		return wire.RCScheme
+	}
+	if !ok {
+		return wire.RCSignature
+	}
+	return nil
+}
+
+// verifyRSA accepts an RSAPSS salt of any length, as a TPM does. The encoded
+// RSASSA message is compared as a whole, padding and DigestInfo included.
+func verifyRSA(pub *wire.TPMTPublic, digest []byte, sig *wire.TPMTSignature) bool {
+	h := cryptoHash(sig.Hash)
+	key, err := rsaPublic(pub)
+	if h == 0 || err != nil || len(digest) != h.Size() || len(sig.RSA) != len(pub.Unique.RSA) {
+		return false
+	}
+	if sig.SigAlg == wire.AlgRSASSA {
+		return rsa.VerifyPKCS1v15(key, h, digest, sig.RSA) == nil
+	}
+	return rsa.VerifyPSS(key, h, digest, sig.RSA, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) == nil
+}
+
+func verifyECDSA(pub *wire.TPMTPublic, digest []byte, sig *wire.TPMTSignature) bool {
+	c := lookup(pub.Parameters.ECC.CurveID)
+	if c == nil {
+		return false
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(c.Curve, c.uncompressed(&pub.Unique.ECC))
+	if err != nil {
+		return false
+	}
+	return ecdsa.Verify(key, digest, new(big.Int).SetBytes(sig.R), new(big.Int).SetBytes(sig.S))
+}
+
+// verifyHMAC holds the signature against the key's scheme, too: a key that is
+// bound to a hash must not vouch for a weaker one.
+func verifyHMAC(pub *wire.TPMTPublic, priv *Private, digest []byte, sig *wire.TPMTSignature) bool {
+	scheme := &pub.Parameters.KeyedHash.Scheme
+	if scheme.Scheme != wire.AlgNull && (scheme.Scheme != sig.SigAlg || scheme.HashAlg != sig.Hash) {
+		return false
+	}
+	want := HMAC(sig.Hash, priv.sensitive, digest)
+	return subtle.ConstantTimeCompare(want, sig.HMAC) == 1
+}

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"github.com/bootseal/bootseal/vtpm/internal/crypt"
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
+
+// Audit is the command audit (Part 1, "Command audit") and which session is the
+// exclusive audit session.
+type Audit struct {
+	Alg      wire.Alg             // hash algorithm of the audit digest
+	Counter  uint64               // audit digests that were started
+	Commands map[wire.CC]struct{} // commands that are audited
+
+	Digest []byte // of the commands since the last report; empty between
+	Skip   bool   // the command in flight changed Alg and is not audited
+
+	Exclusive wire.Handle // the exclusive audit session, 0 when there is none
+}
+
+func (a *Audit) manufacture() {
+	*a = Audit{Alg: wire.AlgSHA256, Commands: map[wire.CC]struct{}{wire.CCSetCommandCodeAuditStatus: {}}}
+}
+
+func (a *Audit) startup(kind startupKind) {
+	a.Exclusive = 0
+	if kind == startupReset {
+		a.Digest = nil
+	}
+}
+
+// Audited reports whether the command code is audited.
+func (a *Audit) Audited(cc wire.CC) bool {
+	_, ok := a.Commands[cc]
+	return ok
+}
+
+// ExtendAudit extends the command audit digest with a command that succeeded.
+func (t *TPM) ExtendAudit(cpHash, rpHash []byte) {
+	a := &t.Audit
+	if a.Skip {
+		a.Skip = false
+		return
+	}
+	if len(a.Digest) == 0 {
+		a.Digest = make([]byte, crypt.Size(a.Alg))
+		a.Counter++
+		t.Mark(RecordAudit)
+	}
+	a.Digest = crypt.Digest(a.Alg, a.Digest, cpHash, rpHash)
+}
+
+func (a *Audit) write(w *wire.Writer) {
+	w.U16(uint16(a.Alg))
+	w.U64(a.Counter)
+	writeCommands(w, a.Commands)
+}
+
+func (a *Audit) read(r *wire.Reader) {
+	a.Alg = wire.Alg(r.U16())
+	a.Counter = r.U64()
+	a.Commands = readCommands(r)
+}

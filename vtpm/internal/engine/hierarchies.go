@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
+
+// seedSize is the size of a primary seed and of a proof, in bytes: that of the
+// largest implemented digest (Part 1, "Primary seed properties").
+const seedSize = 64
+
+// Hierarchy is one of the platform, storage, endorsement and null hierarchies.
+type Hierarchy struct {
+	Seed      []byte // primary seed
+	Proof     []byte // keys tickets and saved contexts
+	Auth      []byte // authValue
+	Policy    []byte // authPolicy, empty when there is none
+	PolicyAlg wire.Alg
+	Enabled   bool
+}
+
+// Hierarchies are the four hierarchies and the lockout authorization.
+type Hierarchies struct {
+	Owner, Endorsement, Platform, Null, Lockout Hierarchy
+
+	PlatformNVEnabled bool // phEnableNV: NV indices of the platform can be used
+	DisableClear      bool // TPM2_Clear is disabled (TPM2_ClearControl)
+	ReadOnly          bool // TPM2_ReadOnlyControl
+}
+
+func (h *Hierarchies) manufacture(random func(int) ([]byte, error)) error {
+	*h = Hierarchies{}
+	for _, x := range []*Hierarchy{&h.Owner, &h.Endorsement, &h.Platform} {
+		if err := x.Renew(random); err != nil {
+			return err
+		}
+	}
+	for _, x := range []*Hierarchy{&h.Owner, &h.Endorsement, &h.Platform, &h.Null, &h.Lockout} {
+		x.PolicyAlg = wire.AlgNull
+	}
+	return nil
+}
+
+// Renew gives the hierarchy a new seed and proof, which forgets every key of it.
+func (h *Hierarchy) Renew(random func(int) ([]byte, error)) (err error) {
+	if h.Seed, err = random(seedSize); err != nil {
+		return err
+	}
+	h.Proof, err = random(seedSize)
+	return err
+}
+
+// startup applies Part 3, "TPM2_Startup" to the hierarchies.
+func (h *Hierarchies) startup(kind startupKind, random func(int) ([]byte, error)) error {
+	h.Platform.Enabled = true
+	h.Null.Enabled = true
+	if kind != startupResume {
+		h.Platform.Auth, h.Platform.Policy, h.Platform.PolicyAlg = nil, nil, wire.AlgNull
+		h.Owner.Enabled, h.Endorsement.Enabled, h.PlatformNVEnabled = true, true, true
+		h.ReadOnly = false
+	}
+	if kind == startupReset {
+		return h.Null.Renew(random)
+	}
+	return nil
+}
+
+// At returns the hierarchy or lockout authorization that handle names, or nil.
+func (h *Hierarchies) At(handle wire.Handle) *Hierarchy {
+	switch handle {
+	case wire.HandleOwner:
+		return &h.Owner
+	case wire.HandleEndorsement:
+		return &h.Endorsement
+	case wire.HandlePlatform:
+		return &h.Platform
+	case wire.HandleNull:
+		return &h.Null
+	case wire.HandleLockout:
+		return &h.Lockout
+	}
+	return nil
+}
+
+// Enabled reports whether objects of the hierarchy can be used.
+func (h *Hierarchies) Enabled(handle wire.Handle) bool {
+	switch handle {
+	case wire.HandleOwner, wire.HandleEndorsement, wire.HandlePlatform, wire.HandleNull:
+		return h.At(handle).Enabled
+	}
+	return false
+}
+
+func (h *Hierarchy) write(w *wire.Writer) {
+	w.Sized(h.Seed)
+	w.Sized(h.Proof)
+	w.Sized(h.Auth)
+	w.Sized(h.Policy)
+	w.U16(uint16(h.PolicyAlg))
+}
+
+func (h *Hierarchy) read(r *wire.Reader) {
+	h.Seed = readBytes(r)
+	h.Proof = readBytes(r)
+	h.Auth = readBytes(r)
+	h.Policy = readBytes(r)
+	h.PolicyAlg = wire.Alg(r.U16())
+}
+
+func (h *Hierarchies) writePersistent(w *wire.Writer) {
+	for _, x := range []*Hierarchy{&h.Owner, &h.Endorsement, &h.Lockout} {
+		x.write(w)
+	}
+	w.Sized(h.Platform.Seed)
+	w.Sized(h.Platform.Proof)
+	writeBool(w, h.DisableClear)
+}
+
+func (h *Hierarchies) readPersistent(r *wire.Reader) {
+	for _, x := range []*Hierarchy{&h.Owner, &h.Endorsement, &h.Lockout} {
+		x.read(r)
+	}
+	h.Platform.Seed = readBytes(r)
+	h.Platform.Proof = readBytes(r)
+	h.DisableClear = readBool(r)
+}
+
+// writeClear writes what a Shutdown(STATE) keeps for a Resume.
+func (h *Hierarchies) writeClear(w *wire.Writer) {
+	w.Sized(h.Platform.Auth)
+	w.Sized(h.Platform.Policy)
+	w.U16(uint16(h.Platform.PolicyAlg))
+	writeBool(w, h.Owner.Enabled)
+	writeBool(w, h.Endorsement.Enabled)
+	writeBool(w, h.PlatformNVEnabled)
+	writeBool(w, h.ReadOnly)
+}
+
+func (h *Hierarchies) readClear(r *wire.Reader) {
+	h.Platform.Auth = readBytes(r)
+	h.Platform.Policy = readBytes(r)
+	h.Platform.PolicyAlg = wire.Alg(r.U16())
+	h.Owner.Enabled = readBool(r)
+	h.Endorsement.Enabled = readBool(r)
+	h.PlatformNVEnabled = readBool(r)
+	h.ReadOnly = readBool(r)
+}
+
+// writeReset writes what a Shutdown(STATE) keeps for a Restart or a Resume.
+func (h *Hierarchies) writeReset(w *wire.Writer) {
+	w.Sized(h.Null.Seed)
+	w.Sized(h.Null.Proof)
+}
+
+func (h *Hierarchies) readReset(r *wire.Reader) {
+	h.Null.Seed = readBytes(r)
+	h.Null.Proof = readBytes(r)
+}

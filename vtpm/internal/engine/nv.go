@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"encoding/binary"
+
+	"github.com/bootseal/bootseal/vtpm/internal/crypt"
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
+
+// orderlyCounterStep is how many increments of an orderly counter may be lost at
+// an unorderly shutdown: the counter is made durable whenever its low bits
+// roll over, and starts from all ones in these bits after a loss (Part 1,
+// "Hybrid counter"; TPM_PT_ORDERLY_COUNT reports step-1).
+const orderlyCounterStep = 256
+
+// OrderlyCounterMask is TPM_PT_ORDERLY_COUNT.
+const OrderlyCounterMask = orderlyCounterStep - 1
+
+// NVIndex is one defined NV index.
+type NVIndex struct {
+	Public wire.TPMSNVPublic
+	Auth   []byte
+	Data   []byte // always Public.DataSize bytes; what it holds counts once written
+
+	name []byte
+}
+
+// Has reports whether all the attributes are set.
+func (x *NVIndex) Has(a wire.TPMANV) bool { return x.Public.Attributes.Has(a) }
+
+// Type returns the index's TPM_NT.
+func (x *NVIndex) Type() wire.NT { return x.Public.Attributes.Type() }
+
+// Name returns the index's Name.
+func (x *NVIndex) Name() []byte {
+	if x.name == nil {
+		x.name = crypt.NVName(&x.Public)
+	}
+	return x.name
+}
+
+// SetAttributes replaces the attributes, which changes the Name.
+func (x *NVIndex) SetAttributes(a wire.TPMANV) {
+	if a != x.Public.Attributes {
+		x.Public.Attributes = a
+		x.name = nil
+	}
+}
+
+// Counter returns the value of a counter, bit field or PIN index.
+func (x *NVIndex) Counter() uint64 { return binary.BigEndian.Uint64(x.Data) }
+
+// NV is the TPM's user-defined non-volatile memory.
+type NV struct {
+	// MaxCounter is the largest value that a counter index has had, deleted ones
+	// included: a new counter starts above it (Part 3, "TPM2_NV_Increment").
+	MaxCounter uint64
+
+	indices map[wire.Handle]*NVIndex
+}
+
+func (n *NV) manufacture() { *n = NV{indices: make(map[wire.Handle]*NVIndex)} }
+
+// At returns the index at handle, or nil.
+func (n *NV) At(handle wire.Handle) *NVIndex { return n.indices[handle] }
+
+// Handles returns the handles of all indices in ascending order.
+func (n *NV) Handles() []wire.Handle { return sortedKeys(n.indices) }
+
+// used returns the bytes that all indices take.
+func (n *NV) used() int {
+	total := 0
+	for _, x := range n.indices {
+		total += nvOverhead + len(x.Data)
+	}
+	return total
+}
+
+// nvOverhead is what an index takes besides its data, in bytes, for the limits.
+const nvOverhead = 168
+
+// DefineNV adds an index, or returns TPM_RC_NV_SPACE.
+func (t *TPM) DefineNV(x *NVIndex) error {
+	n := &t.NV
+	if len(n.indices) >= t.Profile.NVIndices || n.used()+nvOverhead+int(x.Public.DataSize) > t.Profile.NVMemory {
+		return wire.RCNVSpace
+	}
+	x.Data = make([]byte, x.Public.DataSize)
+	n.indices[x.Public.NVIndex] = x
+	t.MarkNV(x.Public.NVIndex)
+	return nil
+}
+
+// NVAvailable returns how many more indices of size bytes can be defined, as far
+// as memory goes.
+func (t *TPM) NVAvailable(size int) int {
+	return min(t.Profile.NVIndices-len(t.NV.indices), (t.Profile.NVMemory-t.NV.used())/(nvOverhead+size))
+}
+
+// UndefineNV removes an index. A counter's value is remembered in MaxCounter.
+func (t *TPM) UndefineNV(handle wire.Handle) {
+	x := t.NV.At(handle)
+	if x.Type() == wire.NTCounter && x.Has(wire.NVWritten) {
+		t.RaiseMaxCounter(x.Counter())
+	}
+	clear(x.Auth)
+	clear(x.Data)
+	delete(t.NV.indices, handle)
+	t.MarkNV(handle)
+	if t.Command != nil {
+		t.Command.forget(handle)
+	}
+}
+
+// RaiseMaxCounter keeps MaxCounter at least at value.
+func (t *TPM) RaiseMaxCounter(value uint64) {
+	if value > t.NV.MaxCounter {
+		t.NV.MaxCounter = value
+		t.Mark(RecordCounters)
+	}
+}
+
+// WriteNV stores data at offset, sets WRITTEN, and makes it durable unless the
+// index is orderly. Before the first write the rest of the data is zero.
+func (t *TPM) WriteNV(x *NVIndex, offset int, data []byte) {
+	first := !x.Has(wire.NVWritten)
+	if first {
+		clear(x.Data)
+		x.SetAttributes(x.Public.Attributes | wire.NVWritten)
+	}
+	copy(x.Data[offset:], data)
+	if !x.Has(wire.NVOrderly) {
+		t.MarkNV(x.Public.NVIndex)
+		return
+	}
+	if x.Type() == wire.NTCounter && (first || x.Counter()%orderlyCounterStep == 0) {
+		t.MarkNV(x.Public.NVIndex)
+	}
+}
+
+// SetNVAttributes changes the attributes (locks, WRITTEN) and makes that durable
+// unless the index is orderly.
+func (t *TPM) SetNVAttributes(x *NVIndex, a wire.TPMANV) {
+	if a == x.Public.Attributes {
+		return
+	}
+	x.SetAttributes(a)
+	if !x.Has(wire.NVOrderly) {
+		t.MarkNV(x.Public.NVIndex)
+	}
+}
+
+// SetCounter stores an 8-byte value (counter, bit field, PIN data) in the index.
+func (t *TPM) SetCounter(x *NVIndex, value uint64) {
+	t.WriteNV(x, 0, binary.BigEndian.AppendUint64(nil, value))
+}
+
+// startupNV applies TPM2_Startup to the indices: locks that last until the next
+// Startup go, and what an unorderly shutdown lost is lost (Part 1, "NV Index
+// initialization", and Part 2, "TPMA_NV").
+func (t *TPM) startupNV(kind startupKind, orderly bool) {
+	for _, x := range t.NV.indices {
+		counter := x.Type() == wire.NTCounter
+		if x.Has(wire.NVOrderly) && !orderly {
+			if counter && x.Has(wire.NVWritten) {
+				binary.BigEndian.PutUint64(x.Data, x.Counter()|OrderlyCounterMask)
+			}
+		}
+		if kind == startupResume {
+			continue
+		}
+		a := x.Public.Attributes &^ (wire.NVReadLocked)
+		if a.Has(wire.NVOrderly) && !counter && (!orderly || a.Has(wire.NVClearSTClear)) || a.Has(wire.NVClearSTClear) && !counter {
+			a &^= wire.NVWritten
+		}
+		if !a.Has(wire.NVWritten) || !a.Has(wire.NVWriteDefine) {
+			a &^= wire.NVWriteLocked
+		}
+		t.SetNVAttributes(x, a)
+	}
+}
+
+func (x *NVIndex) write(w *wire.Writer) {
+	x.Public.Write(w)
+	w.Sized(x.Auth)
+	w.Sized(x.Data)
+}
+
+func (x *NVIndex) read(r *wire.Reader) {
+	x.Public.Read(r)
+	x.Public.AuthPolicy = append([]byte(nil), x.Public.AuthPolicy...)
+	x.Auth = readBytes(r)
+	x.Data = readBytes(r)
+	if r.OK() && len(x.Data) != int(x.Public.DataSize) {
+		r.Fail(wire.RCSize)
+	}
+	if x.Data == nil {
+		x.Data = []byte{}
+	}
+}

@@ -1,0 +1,259 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
+
+// Record names a part of the persistent state that is written as one.
+type Record string
+
+// The records with a fixed name. NV indices and persistent objects have one each,
+// named by recordNV and recordObject.
+const (
+	RecordFormat      Record = "format"      // version of this encoding
+	RecordHierarchies Record = "hierarchies" // seeds, proofs, authorizations
+	RecordLockout     Record = "lockout"
+	RecordAudit       Record = "audit"
+	RecordPCR         Record = "pcr"      // allocation of the banks
+	RecordCounters    Record = "counters" // clock, reset count, largest NV counter
+	RecordPresence    Record = "presence" // commands that need physical presence
+	RecordShutdown    Record = "shutdown" // how the TPM was shut down, and what that kept
+)
+
+const (
+	prefixNV     = "nv/"
+	prefixObject = "object/"
+)
+
+// formatVersion is the version of the records' encoding. A later one reads this
+// one through an upgrade step in restore.
+const formatVersion = 1
+
+func recordNV(h wire.Handle) Record { return Record(fmt.Sprintf("%s%08x", prefixNV, uint32(h))) }
+func recordObject(h wire.Handle) Record {
+	return Record(fmt.Sprintf("%s%08x", prefixObject, uint32(h)))
+}
+
+// records is a set of records that have changed since the last Commit.
+type records map[Record]struct{}
+
+// Mark notes that the record changed and must be durable before the response.
+func (t *TPM) Mark(r Record) {
+	if t.dirty == nil {
+		t.dirty = make(records)
+	}
+	t.dirty[r] = struct{}{}
+}
+
+// MarkNV notes that the NV index changed or is gone.
+func (t *TPM) MarkNV(h wire.Handle) { t.Mark(recordNV(h)) }
+
+// MarkObject notes that the persistent object changed or is gone.
+func (t *TPM) MarkObject(h wire.Handle) { t.Mark(recordObject(h)) }
+
+func (t *TPM) markAll() {
+	for _, r := range fixedRecords() {
+		t.Mark(r)
+	}
+}
+
+func (t *TPM) markOrderlyNV() {
+	for h, x := range t.NV.indices {
+		if x.Has(wire.NVOrderly) {
+			t.MarkNV(h)
+		}
+	}
+}
+
+// Commit makes the marked records durable. When it fails they stay marked.
+func (t *TPM) Commit() error {
+	if t.Clock.interval() != t.committedInterval {
+		t.Mark(RecordCounters)
+	}
+	if len(t.dirty) == 0 {
+		return nil
+	}
+	changes := make(map[string][]byte, len(t.dirty))
+	for r := range t.dirty {
+		changes[string(r)] = t.encode(r)
+	}
+	if err := t.store.Commit(changes); err != nil {
+		return fmt.Errorf("commit TPM state: %w", err)
+	}
+	clear(t.dirty)
+	t.committedInterval = t.Clock.interval()
+	return nil
+}
+
+// rollback makes the persistent state that of the store again, after a Commit
+// that failed.
+func (t *TPM) rollback() error {
+	saved, err := t.store.Load()
+	if err != nil {
+		return fmt.Errorf("load TPM state: %w", err)
+	}
+	clear(t.dirty)
+	now := t.Clock
+	if err := t.restore(saved); err != nil {
+		return err
+	}
+	t.Clock = now
+	return nil
+}
+
+// encode returns a record's bytes, or nil when what it holds is gone.
+func (t *TPM) encode(rec Record) []byte {
+	var w wire.Writer
+	switch rec {
+	case RecordFormat:
+		w.U32(formatVersion)
+	case RecordHierarchies:
+		t.Hierarchies.writePersistent(&w)
+	case RecordLockout:
+		t.Lockout.write(&w)
+	case RecordAudit:
+		t.Audit.write(&w)
+	case RecordPCR:
+		t.PCR.writePersistent(&w)
+	case RecordCounters:
+		w.U64(t.Clock.Clock)
+		writeBool(&w, t.Clock.Safe)
+		w.U32(t.Clock.ResetCount)
+		w.U32(t.Clock.Epoch)
+		w.U64(t.NV.MaxCounter)
+	case RecordPresence:
+		writeCommands(&w, t.presence)
+	case RecordShutdown:
+		t.shutdown.write(&w)
+	default:
+		return t.encodeEntity(rec)
+	}
+	return w.Data()
+}
+
+func (t *TPM) encodeEntity(rec Record) []byte {
+	var w wire.Writer
+	kind, h := parseEntity(string(rec))
+	switch kind {
+	case prefixNV:
+		x := t.NV.At(h)
+		if x == nil {
+			return nil
+		}
+		x.write(&w)
+	case prefixObject:
+		o := t.Objects.At(h)
+		if o == nil {
+			return nil
+		}
+		o.Write(&w)
+	}
+	return w.Data()
+}
+
+func parseEntity(rec string) (kind string, h wire.Handle) {
+	for _, kind := range []string{prefixNV, prefixObject} {
+		if rest, ok := strings.CutPrefix(rec, kind); ok {
+			if n, err := strconv.ParseUint(rest, 16, 32); err == nil {
+				return kind, wire.Handle(n)
+			}
+		}
+	}
+	return "", 0
+}
+
+// restore replaces the persistent state with what the records hold. Nothing is
+// guessed: a record that is missing, unknown or malformed is an error.
+func (t *TPM) restore(saved map[string][]byte) error {
+	t.NV.manufacture()
+	t.Objects.persistent = make(map[wire.Handle]*Object)
+	var version uint32
+	if err := t.decode(saved, RecordFormat, func(r *wire.Reader) { version = r.U32() }); err != nil {
+		return err
+	}
+	if version != formatVersion {
+		return fmt.Errorf("state has format %d, this version reads %d", version, formatVersion)
+	}
+	for _, rec := range []struct {
+		name Record
+		read func(*wire.Reader)
+	}{
+		{RecordHierarchies, t.Hierarchies.readPersistent},
+		{RecordLockout, t.Lockout.read},
+		{RecordAudit, t.Audit.read},
+		{RecordPCR, t.PCR.readPersistent},
+		{RecordCounters, func(r *wire.Reader) {
+			t.Clock.Clock = r.U64()
+			t.Clock.Safe = readBool(r)
+			t.Clock.ResetCount = r.U32()
+			t.Clock.Epoch = r.U32()
+			t.NV.MaxCounter = r.U64()
+		}},
+		{RecordPresence, func(r *wire.Reader) { t.presence = readCommands(r) }},
+		{RecordShutdown, t.shutdown.read},
+	} {
+		if err := t.decode(saved, rec.name, rec.read); err != nil {
+			return err
+		}
+	}
+	t.committedInterval = t.Clock.interval()
+	return t.restoreEntities(saved)
+}
+
+func (t *TPM) restoreEntities(saved map[string][]byte) error {
+	for name := range saved {
+		kind, h := parseEntity(name)
+		switch kind {
+		case prefixNV:
+			x := new(NVIndex)
+			if err := t.decode(saved, Record(name), x.read); err != nil {
+				return err
+			}
+			t.NV.indices[h] = x
+		case prefixObject:
+			o := new(Object)
+			if err := t.decode(saved, Record(name), o.Read); err != nil {
+				return err
+			}
+			t.Objects.persistent[h] = o
+		default:
+			if !fixedRecord(Record(name)) {
+				return fmt.Errorf("unknown record %q", name)
+			}
+		}
+	}
+	return nil
+}
+
+func fixedRecord(r Record) bool {
+	return slices.Contains(fixedRecords(), r)
+}
+
+func fixedRecords() []Record {
+	return []Record{
+		RecordFormat, RecordHierarchies, RecordLockout, RecordAudit, RecordPCR,
+		RecordCounters, RecordPresence, RecordShutdown,
+	}
+}
+
+// decode reads one record, which must be there and be read to its end.
+func (t *TPM) decode(saved map[string][]byte, name Record, read func(*wire.Reader)) error {
+	b, ok := saved[string(name)]
+	if !ok {
+		return fmt.Errorf("record %q is missing", name)
+	}
+	r := wire.NewReader(b, t.Limits())
+	read(r)
+	if r.OK() && r.Len() != 0 {
+		return fmt.Errorf("record %q: %d bytes too many", name, r.Len())
+	}
+	if err := r.Err(); err != nil {
+		return fmt.Errorf("record %q, offset %d: %w", name, r.Offset(), err)
+	}
+	return nil
+}
