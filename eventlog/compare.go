@@ -26,20 +26,21 @@ type Difference struct {
 	PCR     int    `json:"pcr"`
 	Stage   Stage  `json:"stage"`
 	Subject string `json:"subject"` // what is measured: "GRUB, /EFI/BOOT/grubx64.efi"
-	// From and To are what the two logs say about it: contents in words where both
-	// have them, else digests in Bank. From is "" for Added, To for Removed.
-	From string   `json:"from,omitempty"`
-	To   string   `json:"to,omitempty"`
-	Bank pcr.Bank `json:"bank"`
+	// From and To are what the two logs say about it: contents in words if InWords,
+	// else digests in Bank, as hex. From is "" for Added, To for Removed.
+	From    string   `json:"from,omitempty"`
+	To      string   `json:"to,omitempty"`
+	InWords bool     `json:"inWords"`
+	Bank    pcr.Bank `json:"bank"`
 	// Before and After are the events in the first and the second log, nil where
 	// there is none.
 	Before *Explanation `json:"before,omitempty"`
 	After  *Explanation `json:"after,omitempty"`
 }
 
-// String is one line: "PCR 4, event 33 (GRUB, /EFI/BOOT/grubx64.efi): aa...
-// instead of bb...". Events have their numbers in the second log, removed ones
-// in the first.
+// String is one line: "PCR 4, event 33 (GRUB, /EFI/BOOT/grubx64.efi): digest
+// aa... instead of bb...", with digests shortened. Events have their numbers in
+// the second log, removed ones in the first.
 func (d Difference) String() string {
 	where := fmt.Sprintf("PCR %d", d.PCR)
 	switch {
@@ -49,15 +50,49 @@ func (d Difference) String() string {
 		where += fmt.Sprintf(", event %d of the first log", d.Before.Index)
 	}
 	where += " (" + d.Subject + "): "
+	from, to := d.shown()
 	switch d.Change {
 	case Added:
-		return where + "added: " + d.To
+		return where + "added, " + to
 	case Removed:
-		return where + "removed: " + d.From
+		if !d.InWords {
+			from = "digest " + from
+		}
+		return where + "removed, " + from
 	case Moved:
-		return where + fmt.Sprintf("moved: it was event %d", d.Before.Index)
+		return where + fmt.Sprintf("moved, it was event %d", d.Before.Index)
 	}
-	return where + d.To + " instead of " + d.From
+	return where + to + " instead of " + from
+}
+
+// shown returns From and To for a line of text.
+func (d Difference) shown() (from, to string) {
+	if !d.InWords {
+		return clipHex(d.From), "digest " + clipHex(d.To)
+	}
+	from, to = d.From, d.To
+	if d.Change == Changed {
+		from, to = aroundChange(from, to)
+	}
+	return `"` + quote(from) + `"`, `"` + quote(to) + `"`
+}
+
+// aroundChange cuts long strings that start alike, so that the place where they
+// differ is not cut off at the end.
+func aroundChange(a, b string) (string, string) {
+	const context = 40
+	if len(a) <= maxWords && len(b) <= maxWords {
+		return a, b
+	}
+	ra, rb := []rune(a), []rune(b)
+	n := 0
+	for n < len(ra) && n < len(rb) && ra[n] == rb[n] {
+		n++
+	}
+	if n <= 2*context {
+		return a, b
+	}
+	return "..." + string(ra[n-context:]), "..." + string(rb[n-context:])
 }
 
 // Compare returns what differs from log a to log b, by PCR and in the order of
@@ -83,8 +118,8 @@ func Compare(a, b *Log) ([]Difference, error) {
 	}
 	if locA != locB {
 		out = append(out, Difference{Change: Changed, Stage: Firmware, Bank: banks[0],
-			Subject: "locality at which the TPM was started",
-			From:    fmt.Sprint(locA), To: fmt.Sprint(locB)})
+			Subject: "locality at which the TPM was started", InWords: true,
+			From: fmt.Sprint(locA), To: fmt.Sprint(locB)})
 	}
 	itemsA, itemsB := items(a), items(b)
 	for i := range pcr.Count {
@@ -213,12 +248,12 @@ func (c *comparison) difference(change Change, p pair) Difference {
 		d.Stage, d.Subject = d.After.Stage, b.label
 	}
 	// Words tell more than digests, unless they are the same.
-	inWords := a.value != b.value && (p.a < 0 || a.value != "") && (p.b < 0 || b.value != "")
+	d.InWords = a.value != b.value && (p.a < 0 || a.value != "") && (p.b < 0 || b.value != "")
 	show := func(x *Explanation, value string) string {
-		if inWords {
-			return quote(value)
+		if d.InWords {
+			return value
 		}
-		return d.Bank.String() + " " + x.Digests[d.Bank].String()
+		return x.Digests[d.Bank].String()
 	}
 	if d.Before != nil {
 		d.From = show(d.Before, a.value)

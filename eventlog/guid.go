@@ -61,6 +61,9 @@ const (
 	guidCertX509       = "a5c059a1-94e4-4aa7-87b5-ab155c2bf072"
 )
 
+// mediaUKI is the [DevicePath.Media] of a kernel that systemd-stub starts.
+const mediaUKI = "inside the unified kernel image"
+
 // guidName returns what a vendor, owner, application or table GUID stands for,
 // or "".
 func guidName(g GUID) string {
@@ -74,7 +77,7 @@ func guidName(g GUID) string {
 	case "77fa9abd-0359-4d32-bd60-28f4e78f784b":
 		return "Microsoft"
 	case guidStubPayload:
-		return "kernel inside the unified kernel image"
+		return mediaUKI
 	case "5568e427-68fc-4f3d-ac74-ca555231cc68":
 		return "initial ramdisk from the boot loader"
 	case "462caa21-7614-4503-836e-8ab6f4662331":

@@ -34,7 +34,7 @@ func (i Image) where() string {
 	case p.File != "":
 		return quote(p.File)
 	case p.Media != "":
-		return "(" + p.Media + ")"
+		return p.Media
 	case p.Text != "":
 		return "from " + quote(p.Text)
 	}

@@ -266,7 +266,7 @@ func isKnownPath(file string) bool {
 func stageOfPath(p DevicePath) Stage {
 	base := strings.ToLower(path.Base(p.File))
 	switch {
-	case p.Media == guidName(mustGUID(guidStubPayload)):
+	case p.Media == mediaUKI:
 		return Kernel
 	case strings.HasPrefix(base, "shim"):
 		return Shim
@@ -278,13 +278,4 @@ func stageOfPath(p DevicePath) Stage {
 		return Kernel
 	}
 	return Unknown
-}
-
-// mustGUID parses a constant.
-func mustGUID(s string) GUID {
-	g, err := ParseGUID(s)
-	if err != nil {
-		panic(err)
-	}
-	return g
 }

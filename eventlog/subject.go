@@ -62,10 +62,10 @@ func describeSubject(x *Explanation) subject {
 func variableSubject(v Variable) subject {
 	if v.Authority {
 		return subject{label: "authority from " + quote(v.Name), exact: "authority " + v.Vendor.String() + v.Name,
-			value: v.String()}
+			value: v.contents()}
 	}
 	return subject{label: "firmware variable " + quote(v.Name), exact: "variable " + v.Vendor.String() + v.Name,
-		value: v.String()}
+		value: v.contents()}
 }
 
 func imageSubject(x *Explanation, img Image) subject {

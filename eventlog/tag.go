@@ -65,6 +65,8 @@ func decodeTag(e *Event) Body {
 		return malformed(e, "not a tag, a length and data")
 	}
 	t := Tag{ID: id, Size: len(data)}
-	t.Name, _ = bootText(data)
+	if s, ok := bootText(data); ok {
+		t.Name = s
+	}
 	return t
 }

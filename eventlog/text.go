@@ -96,8 +96,10 @@ func printable(data []byte) (string, bool) {
 	if isText(s) {
 		return s, true
 	}
-	if u, ok := decodeUTF16(data); ok && isText(u) {
-		return u, true
+	if looksUTF16(data) {
+		if u, ok := decodeUTF16(data); ok && isText(u) {
+			return u, true
+		}
 	}
 	return "", false
 }
@@ -134,9 +136,11 @@ func decodeUTF16(b []byte) (s string, ok bool) {
 	return s, !strings.ContainsRune(s, utf8.RuneError)
 }
 
-// looksUTF16 reports whether data is UTF-16LE text rather than ASCII: its first
-// character has a zero high byte.
-func looksUTF16(data []byte) bool { return len(data) >= 2 && data[0] != 0 && data[1] == 0 }
+// looksUTF16 reports whether data is UTF-16LE text rather than ASCII or binary:
+// it starts with an ASCII character. Nearly every pair of bytes is some character.
+func looksUTF16(data []byte) bool {
+	return len(data) >= 2 && data[1] == 0 && data[0] >= ' ' && data[0] < 0x7F
+}
 
 // maxWords bounds a quoted string in a line of text.
 const maxWords = 160

@@ -104,22 +104,21 @@ func isBootOption(name string) bool {
 
 // String explains the variable and its contents.
 func (v Variable) String() string {
-	if v.Authority {
-		return v.authorityText()
-	}
 	switch {
+	case v.Authority:
+		return v.authorityText()
 	case v.Name == "SecureBoot" && v.On != nil:
-		return "Secure Boot is " + onOff(*v.On)
+		return "Secure Boot is " + v.contents()
 	case v.On != nil:
-		return v.Name + " is " + onOff(*v.On)
+		return v.Name + " is " + v.contents()
 	case v.BootOrder != nil:
-		return "boot order: " + quote(strings.Join(v.BootOrder, ", "))
+		return "boot order: " + v.contents()
 	case v.BootOption != nil:
-		return "boot entry " + v.Name + ": " + v.BootOption.String()
+		return "boot entry " + v.Name + ": " + v.contents()
 	case isSignatureDB(v.Name):
 		return v.role() + ": " + v.contents()
 	}
-	return fmt.Sprintf("firmware variable %s (%s)", quote(v.Name), bytesText(uint64(v.Size)))
+	return "firmware variable " + quote(v.Name) + " (" + bytesText(uint64(v.Size)) + ")"
 }
 
 func (v Variable) role() string {
@@ -140,20 +139,33 @@ func (v Variable) role() string {
 	return "signature list " + quote(v.Name)
 }
 
+// contents returns the variable's data in words, or "" where their form is not
+// known.
 func (v Variable) contents() string {
 	switch {
+	case v.On != nil:
+		return onOff(*v.On)
+	case v.Text != "":
+		return quote(strings.Join(strings.Fields(v.Text), "; "))
+	case v.Authority && len(v.Signatures) > 0:
+		return v.Signatures[0].String()
+	case v.BootOrder != nil:
+		return quote(strings.Join(v.BootOrder, ", "))
+	case v.BootOption != nil:
+		return v.BootOption.String()
 	case v.Size == 0:
 		return "empty"
-	case v.Signatures == nil:
+	case v.Signatures != nil:
+		return signaturesText(v.Signatures)
+	case isSignatureDB(v.Name):
 		return bytesText(uint64(v.Size)) + " in an unknown form"
 	}
-	return signaturesText(v.Signatures)
+	return ""
 }
 
 func (v Variable) authorityText() string {
 	if v.Name == "SbatLevel" {
-		return "shim: oldest generations that may boot (SbatLevel): " +
-			quote(strings.Join(strings.Fields(v.Text), "; "))
+		return "shim: oldest generations that may boot (SbatLevel): " + v.contents()
 	}
 	where := "shim's list " + quote(v.Name)
 	switch {
@@ -167,7 +179,7 @@ func (v Variable) authorityText() string {
 	if len(v.Signatures) == 0 {
 		return fmt.Sprintf("a program is allowed by %s (%s)", where, bytesText(uint64(v.Size)))
 	}
-	return "a program is allowed by " + where + ": " + v.Signatures[0].String()
+	return "a program is allowed by " + where + ": " + v.contents()
 }
 
 func onOff(on bool) string {

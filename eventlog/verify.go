@@ -50,7 +50,9 @@ type Verdict struct {
 // the log and the first so many of them agrees. In PCR 15, it measures the
 // machine's identity and volume keys, which a log without events for PCR 15
 // cannot know: a value there is not covered, rather than different, and so does
-// not count as verified either. No boot program measures to PCR 15.
+// not count as verified either. No boot program measures to PCR 15. Anything
+// else that a running system extends, the setup of NV indexes into PCR 9 by recent
+// versions of systemd for example, differs: the log cannot tell it from tampering.
 //
 // Errors are those of [Log.Replay]. Use [Verified] for the sum.
 func Verify(l *Log, values pcr.Values) ([]Verdict, error) {

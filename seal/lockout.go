@@ -25,7 +25,7 @@ func ReadLockout(tpm transport.TPM) (Lockout, error) {
 		Capability:    tpm2.TPMCapTPMProperties,
 		Property:      uint32(first),
 		PropertyCount: count,
-	}.Execute(patient{tpm})
+	}.Execute(withPatience(tpm))
 	if err != nil {
 		return Lockout{}, fmt.Errorf("read the lockout parameters: %w", err)
 	}

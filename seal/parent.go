@@ -86,7 +86,7 @@ func (k *key) parent() Parent {
 // compared with anything: the caller pins it. It fails with a [*ParentError]
 // where there is no key, and refuses a key that is not a storage key of this TPM.
 func ReadParent(tpm transport.TPM, h Handle) (Parent, error) {
-	k, err := openParent(patient{tpm}, Parent{Handle: h})
+	k, err := openParent(withPatience(tpm), Parent{Handle: h})
 	if err != nil {
 		return Parent{}, err
 	}
@@ -152,7 +152,7 @@ func checkStorageKey(pub *tpm2.TPMTPublic) error {
 // bytes in each coordinate there, which gives another key. An existing key is
 // taken whatever its algorithm: clouds provision RSA ones.
 func EnsureSRK(tpm transport.TPM, ownerAuth []byte) (srk Parent, created bool, err error) {
-	tpm = patient{tpm}
+	tpm = withPatience(tpm)
 	k, err := openParent(tpm, Parent{Handle: SRKHandle})
 	var missing *ParentError
 	if errors.As(err, &missing) {

@@ -13,7 +13,7 @@ import (
 // It fails where the TPM has no such bank. The answer is not authenticated: it
 // is good for choosing a branch and for explaining, and the TPM itself decides.
 func ReadPCRs(tpm transport.TPM, sel pcr.BankSelection) (pcr.Values, error) {
-	tpm = patient{tpm}
+	tpm = withPatience(tpm)
 	// A TPM gives at most eight values at once; the counter tells whether a PCR
 	// has changed between two answers.
 	const attempts = 10
@@ -89,4 +89,28 @@ func selectionList(sel pcr.BankSelection) tpm2.TPMLPCRSelection {
 		Hash:      tpm2.TPMIAlgHash(sel.Bank),
 		PCRSelect: sel.PCRs.Octets(),
 	}}}
+}
+
+// Banks returns the TPM's allocated PCR banks, those that package pcr knows.
+func Banks(tpm transport.TPM) ([]pcr.Bank, error) {
+	rsp, err := tpm2.GetCapability{Capability: tpm2.TPMCapPCRs, PropertyCount: 1}.Execute(withPatience(tpm))
+	if err != nil {
+		return nil, fmt.Errorf("read the TPM's PCR banks: %w", err)
+	}
+	assigned, err := rsp.CapabilityData.Data.AssignedPCR()
+	if err != nil {
+		return nil, fmt.Errorf("read the TPM's PCR banks: %w", err)
+	}
+	var banks []pcr.Bank
+	for _, s := range assigned.PCRSelections {
+		bank := pcr.Bank(s.Hash)
+		pcrs, err := pcr.FromOctets(s.PCRSelect)
+		if err != nil {
+			return nil, fmt.Errorf("read the TPM's PCR banks: %s: %w", bank, err)
+		}
+		if pcrs != 0 && bank.Available() {
+			banks = append(banks, bank)
+		}
+	}
+	return banks, nil
 }

@@ -31,7 +31,7 @@ type Options struct {
 // The secret crosses the bus encrypted. Errors: a [*ParentError] where the parent
 // is not the pinned one, and what is wrong with the options otherwise.
 func Seal(tpm transport.TPM, o Options) (*Sealed, error) {
-	tpm = patient{tpm}
+	tpm = withPatience(tpm)
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}

@@ -147,8 +147,8 @@ func TestSealRefuses(t *testing.T) {
 			t.Errorf("want %q, have %v", tt.want, err)
 		}
 	}
-	mustOpenLargest := mustSeal(t, tpm, seal.Options{Policy: p, Secret: bytes.Repeat([]byte{7}, seal.MaxSecret)})
-	if got, err := seal.Unseal(tpm, mustOpenLargest, nil); err != nil || len(got) != seal.MaxSecret {
+	largest := mustSeal(t, tpm, seal.Options{Policy: p, Secret: bytes.Repeat([]byte{7}, seal.MaxSecret)})
+	if got, err := seal.Unseal(tpm, largest, nil); err != nil || len(got) != seal.MaxSecret {
 		t.Errorf("largest secret: %d bytes, %v", len(got), err)
 	}
 }

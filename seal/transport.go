@@ -15,6 +15,14 @@ import (
 // moved then, so that the same bytes are right.
 type patient struct{ tpm transport.TPM }
 
+// withPatience returns tpm as a patient one. Patience does not multiply.
+func withPatience(tpm transport.TPM) transport.TPM {
+	if p, ok := tpm.(patient); ok {
+		return p
+	}
+	return patient{tpm}
+}
+
 const (
 	firstWait = 2 * time.Millisecond
 	lastWait  = time.Second // about two seconds in all

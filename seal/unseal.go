@@ -16,7 +16,7 @@ import (
 // no dictionary attack try), [*PolicyError], [*PINError], [*LockoutError],
 // [*ForeignError]; and [ErrPINRequired].
 func Unseal(tpm transport.TPM, s *Sealed, pin []byte) ([]byte, error) {
-	tpm = patient{tpm}
+	tpm = withPatience(tpm)
 	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("unseal: %w", err)
 	}

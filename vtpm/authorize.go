@@ -179,7 +179,7 @@ func (x *execution) checkHMAC(i int) error {
 		return nil
 	}
 	parts := [][]byte{x.c.CpHash(s.AuthHash), u.NonceCaller, s.NonceTPM}
-	if i == 0 && u.Entity != 0 {
+	if i == 0 && u.Entity != wire.HandleUnassigned {
 		// The first session vouches for the nonces of the others that encrypt.
 		if x.decrypt > 0 {
 			parts = append(parts, x.c.Sessions[x.decrypt].Session.NonceTPM)
@@ -204,7 +204,7 @@ func (x *execution) authFailed(i int) error {
 		if s.LockoutBound {
 			entity = wire.HandleLockout
 		}
-		if !s.DABound && (entity == 0 || x.t.DAExempt(entity) || !u.IncludeAuth) {
+		if !s.DABound && (x.t.DAExempt(entity) || !u.IncludeAuth) {
 			return wire.RCBadAuth
 		}
 	} else if x.t.DAExempt(entity) {

@@ -44,7 +44,7 @@ func (x *execution) encryptResponse(params []byte) {
 func (x *execution) crypt(u *engine.SessionUse, data, nonceNewer, nonceOlder []byte, decrypt bool) {
 	s := u.Session
 	key := append([]byte(nil), s.Key...)
-	if u.Entity != 0 {
+	if u.Entity != wire.HandleUnassigned {
 		key = append(key, x.t.AuthValue(u.Entity)...)
 	}
 	defer clear(key)

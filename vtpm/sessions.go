@@ -64,7 +64,7 @@ func (x *execution) readSession(r *wire.Reader, i int) error {
 	if err := r.Err(); err != nil {
 		return err.(wire.RC).Session(n)
 	}
-	u := engine.SessionUse{NonceCaller: nonce, Attributes: attributes, Auth: auth}
+	u := engine.SessionUse{NonceCaller: nonce, Attributes: attributes, Auth: auth, Entity: wire.HandleUnassigned}
 	if handle.Handle() == wire.HandlePassword {
 		if attributes.Any(wire.SessEncrypt | wire.SessDecrypt | wire.SessAudit | wire.SessAuditExclusive | wire.SessAuditReset) {
 			return wire.RCAttributes.Session(n)
@@ -135,7 +135,7 @@ func (x *execution) checkSession(i int) error {
 	n := i + 1
 	u := &x.c.Sessions[i]
 	if s := u.Session; s == nil {
-		if u.Entity == 0 {
+		if u.Entity == wire.HandleUnassigned {
 			return wire.RCHandle.Session(n)
 		}
 	} else {
@@ -151,7 +151,7 @@ func (x *execution) checkSession(i int) error {
 			x.c.CpHash(s.AuthHash)
 		}
 	}
-	if u.Entity != 0 {
+	if u.Entity != wire.HandleUnassigned {
 		return atSession(x.checkAuthorization(i), n)
 	}
 	if !u.Attributes.Any(wire.SessAudit | wire.SessEncrypt | wire.SessDecrypt) {

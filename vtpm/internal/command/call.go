@@ -50,7 +50,8 @@ func layoutOf(typ reflect.Type) layout {
 		if !f.IsExported() {
 			panic(fmt.Sprintf("command: field %s of %s is not exported", f.Name, typ))
 		}
-		if f.Type.Implements(reflect.TypeFor[interface{ Handle() wire.Handle }]()) {
+		handle := f.Type.Implements(reflect.TypeFor[interface{ Handle() wire.Handle }]())
+		if handle && f.Tag.Get("tpm") != "parameter" {
 			if l.handles != i {
 				panic(fmt.Sprintf("command: handle %s of %s comes after a parameter", f.Name, typ))
 			}
@@ -146,6 +147,8 @@ func read(r *wire.Reader, f reflect.Value, plus bool) {
 		*p = r.U32()
 	case *uint64:
 		*p = r.U64()
+	case *int32:
+		*p = int32(r.U32())
 	default:
 		panic(fmt.Sprintf("command: %s cannot be read", f.Type()))
 	}

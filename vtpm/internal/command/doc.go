@@ -9,6 +9,7 @@
 // A body's parameters are a struct of wire values in Part 3's order: first the
 // handles, whose types have a method Handle, then the parameters. The tag
 // `tpm:"+"` marks the "+" form of Part 3's tables, in which TPM_ALG_NULL or
-// TPM_RH_NULL is allowed. The handle area and the parameters are decoded and
-// encoded from the struct (call.go), never by the body.
+// TPM_RH_NULL is allowed, `tpm:"parameter"` a handle that Part 3 has among the
+// parameters. The handle area and the parameters are decoded and encoded from the
+// struct (call.go), never by the body.
 package command

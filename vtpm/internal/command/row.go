@@ -19,20 +19,20 @@ type Row struct {
 type Flags uint32
 
 const (
-	auth1User  Flags = 1 << iota // handle 1 needs USER role authorization
-	auth1Admin                   // handle 1 needs ADMIN role
-	auth1Dup                     // handle 1 needs DUP role
-	auth2User                    // handle 2 needs USER role
-	decryptIn                    // the first parameter may be encrypted
-	encryptOut                   // the first response parameter may be encrypted
-	noSessions                   // no session of any kind is allowed
-	nv                           // may write NV: TPMA_CC nv
-	extensive                    // flushes any number of contexts: TPMA_CC extensive
-	flushed                      // flushes a handle it is given: TPMA_CC flushed
-	nvWrite                      // writes an NV index, as far as its authorization goes
-	pp                           // physical presence can be demanded for it (TPM2_PP_Commands)
-	ppAlways                     // physical presence is always demanded
-	readOnly                     // refused in read-only mode (TPM2_ReadOnlyControl)
+	auth1User   Flags = 1 << iota // handle 1 needs USER role authorization
+	auth1Admin                    // handle 1 needs ADMIN role
+	auth1Dup                      // handle 1 needs DUP role
+	auth2User                     // handle 2 needs USER role
+	decryptIn                     // the first parameter may be encrypted
+	encryptOut                    // the first response parameter may be encrypted
+	noSessions                    // no session of any kind is allowed
+	nv                            // may write NV: TPMA_CC nv
+	extensive                     // flushes any number of contexts: TPMA_CC extensive
+	flushed                       // flushes a handle it is given: TPMA_CC flushed
+	writesIndex                   // writes an NV index, as far as its authorization goes
+	pp                            // physical presence can be demanded for it (TPM2_PP_Commands)
+	ppAlways                      // physical presence is always demanded
+	readOnly                      // refused in read-only mode (TPM2_ReadOnlyControl)
 )
 
 // Role is the authorization that a handle needs (Part 1, "Authorization roles").
@@ -76,7 +76,7 @@ func (r *Row) NoSessions() bool { return r.Flags&noSessions != 0 }
 
 // NVWrite reports whether the command counts as a write when an NV index
 // authorizes it.
-func (r *Row) NVWrite() bool { return r.Flags&nvWrite != 0 }
+func (r *Row) NVWrite() bool { return r.Flags&writesIndex != 0 }
 
 // PresenceAlways reports whether the command always needs physical presence with
 // platform authorization; PresencePossible, whether it can be made to.

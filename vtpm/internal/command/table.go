@@ -14,8 +14,8 @@ var table = []Row{
 	{0x17C, "TPM2_GetTestResult", "10.4", encryptOut, missing("not written yet")},
 
 	// 11 Session commands
-	{0x176, "TPM2_StartAuthSession", "11.1", decryptIn | encryptOut, missing("not written yet")},
-	{0x180, "TPM2_PolicyRestart", "11.2", 0, missing("not written yet")},
+	{0x176, "TPM2_StartAuthSession", "11.1", decryptIn | encryptOut, run(startAuthSession)},
+	{0x180, "TPM2_PolicyRestart", "11.2", 0, act(policyRestart)},
 
 	// 12 Object commands
 	{0x153, "TPM2_Create", "12.1", auth1User | decryptIn | encryptOut | readOnly, missing("not written yet")},
@@ -78,7 +78,7 @@ var table = []Row{
 	{0x15D, "TPM2_Sign", "20.2", auth1User | decryptIn, missing("not written yet")},
 
 	// 21 Command audit
-	{0x140, "TPM2_SetCommandCodeAuditStatus", "21.2", auth1User | nv | pp | readOnly, missing("not written yet")},
+	{0x140, "TPM2_SetCommandCodeAuditStatus", "21.2", auth1User | nv | pp | readOnly, act(setCommandCodeAuditStatus)},
 
 	// 22 Integrity collection (PCR)
 	{0x182, "TPM2_PCR_Extend", "22.2", auth1User | nv, missing("not written yet")},
@@ -90,48 +90,48 @@ var table = []Row{
 	{0x13D, "TPM2_PCR_Reset", "22.8", auth1User | nv, missing("not written yet")},
 
 	// 23 Enhanced authorization (EA) commands
-	{0x160, "TPM2_PolicySigned", "23.3", decryptIn | encryptOut, missing("not written yet")},
-	{0x151, "TPM2_PolicySecret", "23.4", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x172, "TPM2_PolicyTicket", "23.5", decryptIn, missing("not written yet")},
-	{0x171, "TPM2_PolicyOR", "23.6", 0, missing("not written yet")},
-	{0x17F, "TPM2_PolicyPCR", "23.7", decryptIn, missing("not written yet")},
-	{0x16F, "TPM2_PolicyLocality", "23.8", 0, missing("not written yet")},
-	{0x149, "TPM2_PolicyNV", "23.9", auth1User | decryptIn, missing("not written yet")},
-	{0x16D, "TPM2_PolicyCounterTimer", "23.10", decryptIn, missing("not written yet")},
-	{0x16C, "TPM2_PolicyCommandCode", "23.11", 0, missing("not written yet")},
-	{0x187, "TPM2_PolicyPhysicalPresence", "23.12", 0, missing("not written yet")},
-	{0x16E, "TPM2_PolicyCpHash", "23.13", decryptIn, missing("not written yet")},
-	{0x170, "TPM2_PolicyNameHash", "23.14", decryptIn, missing("not written yet")},
-	{0x188, "TPM2_PolicyDuplicationSelect", "23.15", decryptIn, missing("not written yet")},
-	{0x16A, "TPM2_PolicyAuthorize", "23.16", decryptIn, missing("not written yet")},
-	{0x16B, "TPM2_PolicyAuthValue", "23.17", 0, missing("not written yet")},
-	{0x18C, "TPM2_PolicyPassword", "23.18", 0, missing("not written yet")},
-	{0x189, "TPM2_PolicyGetDigest", "23.19", encryptOut, missing("not written yet")},
-	{0x18F, "TPM2_PolicyNvWritten", "23.20", 0, missing("not written yet")},
-	{0x190, "TPM2_PolicyTemplate", "23.21", decryptIn, missing("not written yet")},
-	{0x192, "TPM2_PolicyAuthorizeNV", "23.22", auth1User, missing("not written yet")},
+	{0x160, "TPM2_PolicySigned", "23.3", decryptIn | encryptOut, run(policySigned)},
+	{0x151, "TPM2_PolicySecret", "23.4", auth1User | decryptIn | encryptOut, run(policySecret)},
+	{0x172, "TPM2_PolicyTicket", "23.5", decryptIn, act(policyTicket)},
+	{0x171, "TPM2_PolicyOR", "23.6", 0, act(policyOR)},
+	{0x17F, "TPM2_PolicyPCR", "23.7", decryptIn, act(policyPCR)},
+	{0x16F, "TPM2_PolicyLocality", "23.8", 0, act(policyLocality)},
+	{0x149, "TPM2_PolicyNV", "23.9", auth1User | decryptIn, act(policyNV)},
+	{0x16D, "TPM2_PolicyCounterTimer", "23.10", decryptIn, act(policyCounterTimer)},
+	{0x16C, "TPM2_PolicyCommandCode", "23.11", 0, act(policyCommandCode)},
+	{0x187, "TPM2_PolicyPhysicalPresence", "23.12", 0, act(policyPhysicalPresence)},
+	{0x16E, "TPM2_PolicyCpHash", "23.13", decryptIn, act(policyCPHash)},
+	{0x170, "TPM2_PolicyNameHash", "23.14", decryptIn, act(policyNameHash)},
+	{0x188, "TPM2_PolicyDuplicationSelect", "23.15", decryptIn, act(policyDuplicationSelect)},
+	{0x16A, "TPM2_PolicyAuthorize", "23.16", decryptIn, act(policyAuthorize)},
+	{0x16B, "TPM2_PolicyAuthValue", "23.17", 0, act(policyAuthValue)},
+	{0x18C, "TPM2_PolicyPassword", "23.18", 0, act(policyPassword)},
+	{0x189, "TPM2_PolicyGetDigest", "23.19", encryptOut, run(policyGetDigest)},
+	{0x18F, "TPM2_PolicyNvWritten", "23.20", 0, act(policyNvWritten)},
+	{0x190, "TPM2_PolicyTemplate", "23.21", decryptIn, act(policyTemplate)},
+	{0x192, "TPM2_PolicyAuthorizeNV", "23.22", auth1User, act(policyAuthorizeNV)},
 	{0x19B, "TPM2_PolicyCapability", "23.23", decryptIn, missing("not written yet")},
-	{0x19C, "TPM2_PolicyParameters", "23.24", decryptIn, missing("not written yet")},
+	{0x19C, "TPM2_PolicyParameters", "23.24", decryptIn, act(policyParameters)},
 	{0x1A1, "TPM2_PolicyTransportSPDM", "23.25", decryptIn, missing("there is no SPDM transport")},
 
 	// 24 Hierarchy commands
 	{0x131, "TPM2_CreatePrimary", "24.1", auth1User | decryptIn | encryptOut | pp | readOnly, missing("not written yet")},
-	{0x121, "TPM2_HierarchyControl", "24.2", auth1User | nv | extensive | pp | readOnly, missing("not written yet")},
-	{0x12E, "TPM2_SetPrimaryPolicy", "24.3", auth1User | decryptIn | nv | pp | readOnly, missing("not written yet")},
-	{0x125, "TPM2_ChangePPS", "24.4", auth1User | nv | extensive | pp | readOnly, missing("not written yet")},
-	{0x124, "TPM2_ChangeEPS", "24.5", auth1User | nv | extensive | pp | readOnly, missing("not written yet")},
-	{0x126, "TPM2_Clear", "24.6", auth1User | nv | extensive | pp | readOnly, missing("not written yet")},
-	{0x127, "TPM2_ClearControl", "24.7", auth1User | nv | pp | readOnly, missing("not written yet")},
-	{0x129, "TPM2_HierarchyChangeAuth", "24.8", auth1User | decryptIn | nv | pp | readOnly, missing("not written yet")},
-	{0x1A0, "TPM2_ReadOnlyControl", "24.9", auth1User | nv | pp, missing("not written yet")},
+	{0x121, "TPM2_HierarchyControl", "24.2", auth1User | nv | extensive | pp | readOnly, act(hierarchyControl)},
+	{0x12E, "TPM2_SetPrimaryPolicy", "24.3", auth1User | decryptIn | nv | pp | readOnly, act(setPrimaryPolicy)},
+	{0x125, "TPM2_ChangePPS", "24.4", auth1User | nv | extensive | pp | readOnly, act(changePPS)},
+	{0x124, "TPM2_ChangeEPS", "24.5", auth1User | nv | extensive | pp | readOnly, act(changeEPS)},
+	{0x126, "TPM2_Clear", "24.6", auth1User | nv | extensive | pp | readOnly, act(clearOwner)},
+	{0x127, "TPM2_ClearControl", "24.7", auth1User | nv | pp | readOnly, act(clearControl)},
+	{0x129, "TPM2_HierarchyChangeAuth", "24.8", auth1User | decryptIn | nv | pp | readOnly, act(hierarchyChangeAuth)},
+	{0x1A0, "TPM2_ReadOnlyControl", "24.9", auth1User | nv | pp, act(readOnlyControl)},
 
 	// 25 Dictionary attack functions
-	{0x139, "TPM2_DictionaryAttackLockReset", "25.2", auth1User | nv, missing("not written yet")},
-	{0x13A, "TPM2_DictionaryAttackParameters", "25.3", auth1User | nv | readOnly, missing("not written yet")},
+	{0x139, "TPM2_DictionaryAttackLockReset", "25.2", auth1User | nv, act(dictionaryAttackLockReset)},
+	{0x13A, "TPM2_DictionaryAttackParameters", "25.3", auth1User | nv | readOnly, act(dictionaryAttackParameters)},
 
 	// 26 Miscellaneous management functions
-	{0x12D, "TPM2_PP_Commands", "26.2", auth1User | nv | ppAlways | readOnly, missing("not written yet")},
-	{0x13F, "TPM2_SetAlgorithmSet", "26.3", auth1User | nv | readOnly, missing("not written yet")},
+	{0x12D, "TPM2_PP_Commands", "26.2", auth1User | nv | ppAlways | readOnly, act(ppCommands)},
+	{0x13F, "TPM2_SetAlgorithmSet", "26.3", auth1User | nv | readOnly, act(setAlgorithmSet)},
 
 	// 27 Field upgrade
 	{0x12F, "TPM2_FieldUpgradeStart", "27.2", auth1Admin | decryptIn | pp | readOnly, missing("firmware is upgraded by replacing the program")},
@@ -145,32 +145,32 @@ var table = []Row{
 	{0x120, "TPM2_EvictControl", "28.5", auth1User | nv | pp | readOnly, missing("not written yet")},
 
 	// 29 Clocks and timers
-	{0x181, "TPM2_ReadClock", "29.1", 0, missing("not written yet")},
-	{0x128, "TPM2_ClockSet", "29.2", auth1User | nv | pp | readOnly, missing("not written yet")},
-	{0x130, "TPM2_ClockRateAdjust", "29.3", auth1User | pp | readOnly, missing("not written yet")},
+	{0x181, "TPM2_ReadClock", "29.1", 0, run(readClock)},
+	{0x128, "TPM2_ClockSet", "29.2", auth1User | nv | pp | readOnly, act(clockSet)},
+	{0x130, "TPM2_ClockRateAdjust", "29.3", auth1User | pp | readOnly, act(clockRateAdjust)},
 
 	// 30 Capability commands
 	{0x17A, "TPM2_GetCapability", "30.2", 0, missing("not written yet")},
 	{0x18A, "TPM2_TestParms", "30.3", 0, missing("not written yet")},
-	{0x19F, "TPM2_SetCapability", "30.4", auth1User | decryptIn | nv | readOnly, missing("not written yet")},
+	{0x19F, "TPM2_SetCapability", "30.4", auth1User | decryptIn | nv | readOnly, act(setCapability)},
 
 	// 31 Non-volatile storage
-	{0x12A, "TPM2_NV_DefineSpace", "31.3", auth1User | decryptIn | nv | pp | readOnly, missing("not written yet")},
-	{0x122, "TPM2_NV_UndefineSpace", "31.4", auth1User | nv | pp | readOnly, missing("not written yet")},
-	{0x11F, "TPM2_NV_UndefineSpaceSpecial", "31.5", auth1Admin | auth2User | nv | pp | readOnly, missing("not written yet")},
-	{0x169, "TPM2_NV_ReadPublic", "31.6", encryptOut, missing("not written yet")},
-	{0x137, "TPM2_NV_Write", "31.7", auth1User | decryptIn | nv | nvWrite, missing("not written yet")},
-	{0x134, "TPM2_NV_Increment", "31.8", auth1User | nv | nvWrite | readOnly, missing("not written yet")},
-	{0x136, "TPM2_NV_Extend", "31.9", auth1User | decryptIn | nv | nvWrite, missing("not written yet")},
-	{0x135, "TPM2_NV_SetBits", "31.10", auth1User | nv | nvWrite, missing("not written yet")},
-	{0x138, "TPM2_NV_WriteLock", "31.11", auth1User | nv | nvWrite, missing("not written yet")},
-	{0x132, "TPM2_NV_GlobalWriteLock", "31.12", auth1User | nv | pp | readOnly, missing("not written yet")},
-	{0x14E, "TPM2_NV_Read", "31.13", auth1User | encryptOut, missing("not written yet")},
-	{0x14F, "TPM2_NV_ReadLock", "31.14", auth1User | nv, missing("not written yet")},
-	{0x13B, "TPM2_NV_ChangeAuth", "31.15", auth1Admin | decryptIn | nv | readOnly, missing("not written yet")},
+	{0x12A, "TPM2_NV_DefineSpace", "31.3", auth1User | decryptIn | nv | pp | readOnly, act(nvDefineSpace)},
+	{0x122, "TPM2_NV_UndefineSpace", "31.4", auth1User | nv | pp | readOnly, act(nvUndefineSpace)},
+	{0x11F, "TPM2_NV_UndefineSpaceSpecial", "31.5", auth1Admin | auth2User | nv | pp | readOnly, act(nvUndefineSpaceSpecial)},
+	{0x169, "TPM2_NV_ReadPublic", "31.6", encryptOut, run(nvReadPublic)},
+	{0x137, "TPM2_NV_Write", "31.7", auth1User | decryptIn | nv | writesIndex, act(nvWrite)},
+	{0x134, "TPM2_NV_Increment", "31.8", auth1User | nv | writesIndex | readOnly, act(nvIncrement)},
+	{0x136, "TPM2_NV_Extend", "31.9", auth1User | decryptIn | nv | writesIndex, act(nvExtend)},
+	{0x135, "TPM2_NV_SetBits", "31.10", auth1User | nv | writesIndex, act(nvSetBits)},
+	{0x138, "TPM2_NV_WriteLock", "31.11", auth1User | nv | writesIndex, act(nvWriteLock)},
+	{0x132, "TPM2_NV_GlobalWriteLock", "31.12", auth1User | nv | pp | readOnly, act(nvGlobalWriteLock)},
+	{0x14E, "TPM2_NV_Read", "31.13", auth1User | encryptOut, run(nvRead)},
+	{0x14F, "TPM2_NV_ReadLock", "31.14", auth1User | nv, act(nvReadLock)},
+	{0x13B, "TPM2_NV_ChangeAuth", "31.15", auth1Admin | decryptIn | nv | readOnly, act(nvChangeAuth)},
 	{0x184, "TPM2_NV_Certify", "31.16", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
-	{0x19D, "TPM2_NV_DefineSpace2", "31.17", auth1User | decryptIn | nv | pp | readOnly, missing("not written yet")},
-	{0x19E, "TPM2_NV_ReadPublic2", "31.18", encryptOut, missing("not written yet")},
+	{0x19D, "TPM2_NV_DefineSpace2", "31.17", auth1User | decryptIn | nv | pp | readOnly, act(nvDefineSpace2)},
+	{0x19E, "TPM2_NV_ReadPublic2", "31.18", encryptOut, run(nvReadPublic2)},
 
 	// 32 Attached components
 	{0x194, "TPM2_AC_GetCapability", "32.2", 0, missing("there are no attached components")},

@@ -15,7 +15,8 @@ import (
 //
 // Errors: TPM_RC_SCHEME for another scheme, TPM_RC_HASH if the key is too small
 // for OAEP with hashAlg, TPM_RC_VALUE for a message that is too long or not
-// below the modulus, TPM_RC_RANGE for an exponent that is not supported.
+// below the modulus, or an even modulus, TPM_RC_RANGE for an exponent that is
+// not supported.
 func RSAEncrypt(rand io.Reader, pub *wire.TPMTPublic, scheme, hashAlg wire.Alg, label, message []byte) ([]byte, error) {
 	key, err := rsaPublic(pub)
 	if err != nil {
@@ -26,6 +27,7 @@ func RSAEncrypt(rand io.Reader, pub *wire.TPMTPublic, scheme, hashAlg wire.Alg, 
 	case wire.AlgNull:
 		return rawPublic(key, trimZeros(message))
 	case wire.AlgRSAES:
+		//lint:ignore SA1019 the specification has this scheme, and clients choose it
 		out, err = rsa.EncryptPKCS1v15(rand, key, message)
 	case wire.AlgOAEP:
 		h := New(hashAlg)
@@ -43,7 +45,7 @@ func RSAEncrypt(rand io.Reader, pub *wire.TPMTPublic, scheme, hashAlg wire.Alg, 
 	case errors.Is(err, rsa.ErrMessageTooLong):
 		return nil, wire.RCValue
 	case err != nil:
-		return nil, wire.RCFailure
+		return nil, wire.RCValue
 	}
 	return out, nil
 }
@@ -53,7 +55,9 @@ func RSAEncrypt(rand io.Reader, pub *wire.TPMTPublic, scheme, hashAlg wire.Alg, 
 //
 // Errors: TPM_RC_SIZE if encrypted has not the size of the modulus or is not
 // below it, TPM_RC_VALUE if the padding is wrong, TPM_RC_SCHEME, TPM_RC_BINDING.
-// What is wrong with the padding is not told, nor does the time tell.
+// What is wrong with the padding is not told, nor does the time tell. That it is
+// wrong must be told, and with RSAES that alone is an oracle (Bleichenbacher's):
+// the specification leaves it to the key's authorization who may ask.
 func RSADecrypt(pub *wire.TPMTPublic, priv *Private, scheme, hashAlg wire.Alg, label, encrypted []byte) ([]byte, error) {
 	key, err := priv.rsaKey()
 	if err != nil {
@@ -67,6 +71,7 @@ func RSADecrypt(pub *wire.TPMTPublic, priv *Private, scheme, hashAlg wire.Alg, l
 	case wire.AlgNull:
 		return rawPrivate(key, encrypted)
 	case wire.AlgRSAES:
+		//lint:ignore SA1019 as for RSAEncrypt; the oracle is the command's own answer
 		out, err = rsa.DecryptPKCS1v15(nil, key, encrypted)
 	case wire.AlgOAEP:
 		h := New(hashAlg)

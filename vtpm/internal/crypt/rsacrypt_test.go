@@ -117,6 +117,8 @@ func TestRSAEncryptErrors(t *testing.T) {
 		{"even exponent", exponent(65536), wire.AlgNull, wire.AlgNull, nil, wire.RCRange},
 		{"exponent over 31 bits", exponent(1<<32 - 1), wire.AlgNull, wire.AlgNull, nil, wire.RCRange},
 		{"even modulus", even, wire.AlgNull, wire.AlgNull, []byte{2}, wire.RCValue},
+		{"even modulus", even, wire.AlgOAEP, wire.AlgSHA256, nil, wire.RCValue},
+		{"even modulus", even, wire.AlgRSAES, wire.AlgNull, nil, wire.RCValue},
 	} {
 		if _, err := crypt.RSAEncrypt(rand.Reader, tt.key.pub, tt.scheme, tt.hash, nil, tt.message); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.why, err, tt.want)

@@ -145,7 +145,8 @@ func rawPublic(pub *rsa.PublicKey, in []byte) ([]byte, error) {
 // crypto/rsa has no private operation without padding, which TPM_ALG_NULL asks
 // for; bigmod is the arithmetic that crypto/rsa itself is built on. The result
 // is checked with the public exponent: a fault in one half would give away the
-// factors.
+// factors. TPM_RC_BINDING if it does not check, as it never does when what was
+// loaded as a prime is none.
 func rawPrivate(k *rsa.PrivateKey, in []byte) ([]byte, error) {
 	n, err := bigmod.NewModulus(k.N.Bytes())
 	if err != nil {
@@ -172,7 +173,7 @@ func rawPrivate(k *rsa.PrivateKey, in []byte) ([]byte, error) {
 	m := mp.ExpandFor(n).Mul(q.Nat().ExpandFor(n), n)
 	m.Add(mq.ExpandFor(n), n)
 	if bigmod.NewNat().ExpShortVarTime(m, uint(k.E), n).Equal(c) != 1 {
-		return nil, wire.RCFailure
+		return nil, wire.RCBinding
 	}
 	return m.Bytes(n), nil
 }

@@ -70,7 +70,9 @@ func signRSA(rand io.Reader, priv *Private, scheme, hashAlg wire.Alg, digest []b
 	case errors.Is(err, rsa.ErrMessageTooLong):
 		return nil, wire.RCSize
 	case err != nil:
-		return nil, wire.RCFailure
+		// The standard library checks its result with the public key. It is wrong if
+		// what was loaded as a prime is none.
+		return nil, wire.RCBinding
 	}
 	return sig, nil
 }

@@ -138,7 +138,6 @@ func TestSignErrors(t *testing.T) {
 
 // Factors that are no primes get as far as a load, and no further.
 func TestSignWithCompositeFactor(t *testing.T) {
-	k := rsa2048(t)
 	d := crypt.Digest(wire.AlgSHA256, nil)
 	n := new(big.Int).SetBytes(unhex(t, prime2048Q))
 	for n.Add(n, big.NewInt(2)); ; n.Add(n, big.NewInt(2)) {
@@ -147,9 +146,11 @@ func TestSignWithCompositeFactor(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		sig, err := crypt.Sign(rand.Reader, k.pub, p, scheme(wire.AlgRSASSA, wire.AlgSHA256), d)
-		if err == nil {
-			t.Errorf("signature %x", sig.RSA)
+		if _, err := crypt.Sign(rand.Reader, bad.pub, p, scheme(wire.AlgRSASSA, wire.AlgSHA256), d); !errors.Is(err, wire.RCBinding) {
+			t.Errorf("sign: %v", err)
+		}
+		if _, err := crypt.RSADecrypt(bad.pub, p, wire.AlgNull, wire.AlgNull, nil, append(make([]byte, 255), 2)); !errors.Is(err, wire.RCBinding) {
+			t.Errorf("raw: %v", err)
 		}
 		return
 	}

@@ -50,6 +50,26 @@ func (t *TPM) ExtendAudit(cpHash, rpHash []byte) {
 	a.Digest = crypt.Digest(a.Alg, a.Digest, cpHash, rpHash)
 }
 
+// SetAuditAlg changes the algorithm of the audit digest and starts it afresh. The
+// command that does so is not audited: there is no algorithm to do it with.
+func (t *TPM) SetAuditAlg(alg wire.Alg) {
+	t.Audit.Alg, t.Audit.Digest, t.Audit.Skip = alg, nil, true
+	t.Mark(RecordAudit)
+}
+
+// AuditCommand says whether the command is to be audited.
+func (t *TPM) AuditCommand(cc wire.CC, audited bool) {
+	if t.Audit.Audited(cc) == audited {
+		return
+	}
+	if audited {
+		t.Audit.Commands[cc] = struct{}{}
+	} else {
+		delete(t.Audit.Commands, cc)
+	}
+	t.Mark(RecordAudit)
+}
+
 func (a *Audit) write(w *wire.Writer) {
 	w.U16(uint16(a.Alg))
 	w.U64(a.Counter)

@@ -21,6 +21,8 @@ type Clock struct {
 	Epoch        uint32 // changes whenever Time becomes discontinuous
 	Rate         int32  // adjustment in units of 1/65536 of the nominal rate
 
+	TotalResetCount uint64 // TPM Resets ever: TPM2_Clear does not touch it
+
 	last      time.Duration // of the outside clock, at the last update
 	remainder int64         // nanoseconds not yet counted
 }
@@ -31,7 +33,7 @@ func (c *Clock) Info() wire.TPMSClockInfo {
 }
 
 func (c *Clock) powerOn(now time.Duration) {
-	c.Time, c.last, c.remainder = 0, now, 0
+	c.Time, c.last, c.remainder, c.Rate = 0, now, 0, 0
 }
 
 // update advances Time and Clock to now. An outside clock that runs backwards
@@ -66,6 +68,42 @@ func (c *Clock) Set(clock uint64) {
 		c.Safe = true
 	}
 	c.Clock = clock
+}
+
+// Steps of a rate adjustment and its limit, in units of Rate: 1 percent, 0.1
+// percent, the smallest that 1/30000 is, and 15 percent (Part 2,
+// "TPM_CLOCK_ADJUST"; the sizes are a vendor's choice).
+const (
+	rateCoarse = 655
+	rateMedium = 66
+	rateFine   = 2
+	rateLimit  = 9830
+)
+
+// AdjustRate changes the rate by a step (TPM2_ClockRateAdjust). The adjustment
+// lasts until power is lost.
+func (c *Clock) AdjustRate(step wire.ClockAdjust) {
+	switch step {
+	case wire.ClockCoarseSlower:
+		c.Rate -= rateCoarse
+	case wire.ClockMediumSlower:
+		c.Rate -= rateMedium
+	case wire.ClockFineSlower:
+		c.Rate -= rateFine
+	case wire.ClockFineFaster:
+		c.Rate += rateFine
+	case wire.ClockMediumFaster:
+		c.Rate += rateMedium
+	case wire.ClockCoarseFaster:
+		c.Rate += rateCoarse
+	}
+	c.Rate = max(-rateLimit, min(c.Rate, rateLimit))
+}
+
+// Clear starts Clock and the counters of a new owner (TPM2_Clear). Time goes on.
+func (c *Clock) Clear() {
+	c.Clock, c.Safe = 0, true
+	c.ResetCount, c.RestartCount = 0, 0
 }
 
 // interval is the number of the recording interval that Clock is in.

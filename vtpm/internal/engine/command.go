@@ -26,7 +26,7 @@ type SessionUse struct {
 	NonceCaller []byte
 	Attributes  wire.TPMASession
 	Auth        []byte // the password or HMAC that was sent
-	// Entity is the handle that the session authorizes, 0 when it authorizes none
+	// Entity is the handle that the session authorizes, TPM_RH_UNASSIGNED when none
 	// (audit or parameter encryption only), TPM_RH_NULL when the command deleted it.
 	Entity      wire.Handle
 	IncludeAuth bool // the entity's authValue is part of the HMAC key

@@ -41,12 +41,36 @@ func (h *Hierarchies) manufacture(random func(int) ([]byte, error)) error {
 }
 
 // Renew gives the hierarchy a new seed and proof, which forgets every key of it.
-func (h *Hierarchy) Renew(random func(int) ([]byte, error)) (err error) {
-	if h.Seed, err = random(seedSize); err != nil {
+// An error leaves both as they were.
+func (h *Hierarchy) Renew(random func(int) ([]byte, error)) error {
+	seed, err := random(seedSize)
+	if err != nil {
 		return err
 	}
-	h.Proof, err = random(seedSize)
-	return err
+	if err := h.RenewProof(random); err != nil {
+		return err
+	}
+	clear(h.Seed)
+	h.Seed = seed
+	return nil
+}
+
+// RenewProof gives the hierarchy a new proof, which forgets its tickets and saved
+// contexts. An error leaves it as it was.
+func (h *Hierarchy) RenewProof(random func(int) ([]byte, error)) error {
+	proof, err := random(seedSize)
+	if err != nil {
+		return err
+	}
+	clear(h.Proof)
+	h.Proof = proof
+	return nil
+}
+
+// ClearAuthorization empties the authValue and the authPolicy.
+func (h *Hierarchy) ClearAuthorization() {
+	clear(h.Auth)
+	h.Auth, h.Policy, h.PolicyAlg = nil, nil, wire.AlgNull
 }
 
 // startup applies Part 3, "TPM2_Startup" to the hierarchies.
@@ -54,7 +78,7 @@ func (h *Hierarchies) startup(kind startupKind, random func(int) ([]byte, error)
 	h.Platform.Enabled = true
 	h.Null.Enabled = true
 	if kind != startupResume {
-		h.Platform.Auth, h.Platform.Policy, h.Platform.PolicyAlg = nil, nil, wire.AlgNull
+		h.Platform.ClearAuthorization()
 		h.Owner.Enabled, h.Endorsement.Enabled, h.PlatformNVEnabled = true, true, true
 		h.ReadOnly = false
 	}
@@ -79,6 +103,34 @@ func (h *Hierarchies) At(handle wire.Handle) *Hierarchy {
 		return &h.Lockout
 	}
 	return nil
+}
+
+// MarkHierarchy notes that the authorization of the hierarchy changed. The
+// platform's is not persistent: a Shutdown keeps it, and is undone.
+func (t *TPM) MarkHierarchy(handle wire.Handle) {
+	if handle == wire.HandlePlatform {
+		t.ClearOrderly()
+	} else {
+		t.Mark(RecordHierarchies)
+	}
+}
+
+// EnableHierarchy turns a hierarchy, or with TPM_RH_PLATFORM_NV the platform's NV
+// indices, on or off until the next Startup(CLEAR). Objects of a hierarchy that is
+// off are flushed.
+func (t *TPM) EnableHierarchy(handle wire.Handle, on bool) {
+	enabled := &t.Hierarchies.PlatformNVEnabled
+	if handle != wire.HandlePlatformNV {
+		enabled = &t.Hierarchies.At(handle).Enabled
+	}
+	if *enabled == on {
+		return
+	}
+	t.ClearOrderly()
+	*enabled = on
+	if !on && handle != wire.HandlePlatformNV {
+		t.FlushHierarchy(handle, false)
+	}
 }
 
 // Enabled reports whether objects of the hierarchy can be used.

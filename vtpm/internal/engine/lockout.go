@@ -17,7 +17,16 @@ type Lockout struct {
 }
 
 func (l *Lockout) manufacture() {
-	*l = Lockout{MaxTries: 3, RecoveryTime: 1000, LockoutRecovery: 1000, AuthEnabled: true}
+	*l = Lockout{}
+	l.SetDefaults()
+}
+
+// SetDefaults sets the parameters to those of a new TPM and forgets all failures
+// (TPM2_Clear).
+func (l *Lockout) SetDefaults() {
+	l.FailedTries = 0
+	l.MaxTries, l.RecoveryTime, l.LockoutRecovery = 3, 1000, 1000
+	l.AuthEnabled = true
 }
 
 func (l *Lockout) powerOn() { l.healedAt, l.lockedAt = 0, 0 }
@@ -34,7 +43,7 @@ func (l *Lockout) startup(orderly bool) {
 	l.used = false
 }
 
-// Reset forgets all failures (TPM2_DictionaryAttackLockReset, TPM2_Clear).
+// Reset forgets all failures (TPM2_DictionaryAttackLockReset).
 func (l *Lockout) Reset() { l.FailedTries = 0 }
 
 // selfHeal takes back failures as time passes.

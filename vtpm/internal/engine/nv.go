@@ -112,6 +112,15 @@ func (t *TPM) UndefineNV(handle wire.Handle) {
 	}
 }
 
+// UndefineOwnerNV removes every index that the owner defined (TPM2_Clear).
+func (t *TPM) UndefineOwnerNV() {
+	for _, h := range t.NV.Handles() {
+		if !t.NV.At(h).Has(wire.NVPlatformCreate) {
+			t.UndefineNV(h)
+		}
+	}
+}
+
 // RaiseMaxCounter keeps MaxCounter at least at value.
 func (t *TPM) RaiseMaxCounter(value uint64) {
 	if value > t.NV.MaxCounter {
@@ -133,19 +142,17 @@ func (t *TPM) WriteNV(x *NVIndex, offset int, data []byte) {
 		t.MarkNV(x.Public.NVIndex)
 		return
 	}
+	t.ClearOrderly()
 	if x.Type() == wire.NTCounter && (first || x.Counter()%orderlyCounterStep == 0) {
 		t.MarkNV(x.Public.NVIndex)
 	}
 }
 
-// SetNVAttributes changes the attributes (locks, WRITTEN) and makes that durable
-// unless the index is orderly.
+// SetNVAttributes changes the attributes (locks, WRITTEN) and makes that durable,
+// for an orderly index too: a lock that a power cut opens is none.
 func (t *TPM) SetNVAttributes(x *NVIndex, a wire.TPMANV) {
-	if a == x.Public.Attributes {
-		return
-	}
-	x.SetAttributes(a)
-	if !x.Has(wire.NVOrderly) {
+	if a != x.Public.Attributes {
+		x.SetAttributes(a)
 		t.MarkNV(x.Public.NVIndex)
 	}
 }
@@ -155,29 +162,34 @@ func (t *TPM) SetCounter(x *NVIndex, value uint64) {
 	t.WriteNV(x, 0, binary.BigEndian.AppendUint64(nil, value))
 }
 
-// startupNV applies TPM2_Startup to the indices: locks that last until the next
-// Startup go, and what an unorderly shutdown lost is lost (Part 1, "NV Index
-// initialization", and Part 2, "TPMA_NV").
+// startupNV applies TPM2_Startup to the indices (Part 2, "TPMA_NV"; Part 1, "NV
+// Index initialization"). A Resume leaves them as they are.
 func (t *TPM) startupNV(kind startupKind, orderly bool) {
-	for _, x := range t.NV.indices {
-		counter := x.Type() == wire.NTCounter
-		if x.Has(wire.NVOrderly) && !orderly {
-			if counter && x.Has(wire.NVWritten) {
-				binary.BigEndian.PutUint64(x.Data, x.Counter()|OrderlyCounterMask)
-			}
-		}
-		if kind == startupResume {
-			continue
-		}
-		a := x.Public.Attributes &^ (wire.NVReadLocked)
-		if a.Has(wire.NVOrderly) && !counter && (!orderly || a.Has(wire.NVClearSTClear)) || a.Has(wire.NVClearSTClear) && !counter {
-			a &^= wire.NVWritten
-		}
-		if !a.Has(wire.NVWritten) || !a.Has(wire.NVWriteDefine) {
-			a &^= wire.NVWriteLocked
-		}
-		t.SetNVAttributes(x, a)
+	if kind == startupResume {
+		return
 	}
+	for _, x := range t.NV.indices {
+		t.SetNVAttributes(x, startupAttributes(x, kind))
+		// What an orderly counter lost in a power cut is at most what its low
+		// bits can count.
+		if !orderly && x.Has(wire.NVOrderly|wire.NVWritten) && x.Type() == wire.NTCounter {
+			binary.BigEndian.PutUint64(x.Data, x.Counter()|OrderlyCounterMask)
+		}
+	}
+}
+
+// startupAttributes returns the index's attributes after a TPM Reset or Restart.
+func startupAttributes(x *NVIndex, kind startupKind) wire.TPMANV {
+	a := x.Public.Attributes &^ wire.NVReadLocked
+	// A counter never loses its value. An orderly index loses it at any TPM
+	// Reset, after an orderly shutdown too.
+	if x.Type() != wire.NTCounter && (a.Has(wire.NVClearSTClear) || a.Has(wire.NVOrderly) && kind == startupReset) {
+		a &^= wire.NVWritten
+	}
+	if !a.Has(wire.NVWritten) || !a.Has(wire.NVWriteDefine) {
+		a &^= wire.NVWriteLocked
+	}
+	return a
 }
 
 func (x *NVIndex) write(w *wire.Writer) {

@@ -59,8 +59,8 @@ func (o *Object) Private() (*crypt.Private, error) {
 	return o.private, nil
 }
 
-// wipe clears the secrets of an object that goes away.
-func (o *Object) wipe() {
+// Wipe clears the secrets of an object that goes away.
+func (o *Object) Wipe() {
 	clear(o.Sensitive.AuthValue)
 	clear(o.Sensitive.SeedValue)
 	clear(o.Sensitive.Sensitive)
@@ -82,7 +82,7 @@ func (x *Objects) transientFree() int { return countNil(x.slots) }
 func (x *Objects) wipeTransient() {
 	for i, o := range x.slots {
 		if o != nil {
-			o.wipe()
+			o.Wipe()
 			x.slots[i] = nil
 		}
 	}
@@ -135,8 +135,14 @@ func (x *Objects) Add(o *Object) (wire.Handle, error) {
 // Flush removes a transient object.
 func (x *Objects) Flush(handle wire.Handle) {
 	i := int(handle - wire.TransientFirst)
-	x.slots[i].wipe()
+	x.slots[i].Wipe()
 	x.slots[i] = nil
+}
+
+// NextContextID returns the number of an object context that is about to be saved.
+func (x *Objects) NextContextID() uint64 {
+	x.ContextID++
+	return x.ContextID
 }
 
 // Transient returns the handles of the transient objects, ascending.
@@ -156,19 +162,24 @@ func (x *Objects) Persistent() []wire.Handle { return sortedKeys(x.persistent) }
 // TransientAvailable returns the number of free transient slots.
 func (x *Objects) TransientAvailable() int { return x.transientFree() }
 
-// Persist makes a copy of the object persistent at handle.
-func (t *TPM) Persist(handle wire.Handle, o *Object) {
+// Persist makes a copy of the object persistent at handle, or returns
+// TPM_RC_NV_SPACE.
+func (t *TPM) Persist(handle wire.Handle, o *Object) error {
+	if t.PersistentAvailable() <= 0 {
+		return wire.RCNVSpace
+	}
 	c := *o
 	c.Sensitive.AuthValue = append([]byte(nil), o.Sensitive.AuthValue...)
 	c.Sensitive.SeedValue = append([]byte(nil), o.Sensitive.SeedValue...)
 	c.Sensitive.Sensitive = append([]byte(nil), o.Sensitive.Sensitive...)
 	t.Objects.persistent[handle] = &c
 	t.MarkObject(handle)
+	return nil
 }
 
 // Unpersist removes the persistent object at handle.
 func (t *TPM) Unpersist(handle wire.Handle) {
-	t.Objects.persistent[handle].wipe()
+	t.Objects.persistent[handle].Wipe()
 	delete(t.Objects.persistent, handle)
 	t.MarkObject(handle)
 }
@@ -207,7 +218,7 @@ const (
 // Write appends the object for a record or a context. Sequences are not written.
 func (o *Object) Write(w *wire.Writer) {
 	o.Public.Write(w)
-	o.Sensitive.Write(w)
+	wire.TPM2BSensitive{SensitiveArea: o.Sensitive}.Write(w)
 	w.Sized(o.Name)
 	w.Sized(o.Qualified)
 	w.U32(uint32(o.Hierarchy))
@@ -224,7 +235,9 @@ func (o *Object) Write(w *wire.Writer) {
 func (o *Object) Read(r *wire.Reader) {
 	r.Detach()
 	o.Public.ReadPlus(r)
-	o.Sensitive.Read(r)
+	var sens wire.TPM2BSensitive
+	sens.Read(r)
+	o.Sensitive = sens.SensitiveArea
 	o.Name = readBytes(r)
 	o.Qualified = readBytes(r)
 	o.Hierarchy = wire.Handle(r.U32())

@@ -114,6 +114,10 @@ func (p *PCRs) changed(pcr int) {
 	}
 }
 
+// ClearAuth empties the authValues of the PCRs (TPM2_Clear). That counts as a
+// change of PCR 0, so that policies on PCRs have to be satisfied again.
+func (p *PCRs) ClearAuth() { p.changed(0) }
+
 func (p *PCRs) bank(alg wire.Alg) *pcrBank {
 	for i := range p.banks {
 		if p.banks[i].alg == alg {

@@ -12,6 +12,9 @@ func (t *TPM) PresenceDemanded(cc wire.CC) bool {
 // DemandPresence says whether platform authorization of the command is to need
 // physical presence.
 func (t *TPM) DemandPresence(cc wire.CC, demand bool) {
+	if t.PresenceDemanded(cc) == demand {
+		return
+	}
 	if demand {
 		t.presence[cc] = struct{}{}
 	} else {

@@ -15,14 +15,15 @@ type Record string
 // The records with a fixed name. NV indices and persistent objects have one each,
 // named by recordNV and recordObject.
 const (
-	RecordFormat      Record = "format"      // version of this encoding
-	RecordHierarchies Record = "hierarchies" // seeds, proofs, authorizations
-	RecordLockout     Record = "lockout"
-	RecordAudit       Record = "audit"
-	RecordPCR         Record = "pcr"      // allocation of the banks
-	RecordCounters    Record = "counters" // clock, reset count, largest NV counter
-	RecordPresence    Record = "presence" // commands that need physical presence
-	RecordShutdown    Record = "shutdown" // how the TPM was shut down, and what that kept
+	RecordFormat       Record = "format"      // version of this encoding
+	RecordHierarchies  Record = "hierarchies" // seeds, proofs, authorizations
+	RecordLockout      Record = "lockout"
+	RecordAudit        Record = "audit"
+	RecordPCR          Record = "pcr"          // allocation of the banks
+	RecordCounters     Record = "counters"     // clock, reset count, largest NV counter
+	RecordPresence     Record = "presence"     // commands that need physical presence
+	RecordAlgorithmSet Record = "algorithmset" // see TPM.AlgorithmSet
+	RecordShutdown     Record = "shutdown"     // how the TPM was shut down, and what that kept
 )
 
 const (
@@ -124,10 +125,13 @@ func (t *TPM) encode(rec Record) []byte {
 		w.U64(t.Clock.Clock)
 		writeBool(&w, t.Clock.Safe)
 		w.U32(t.Clock.ResetCount)
+		w.U64(t.Clock.TotalResetCount)
 		w.U32(t.Clock.Epoch)
 		w.U64(t.NV.MaxCounter)
 	case RecordPresence:
 		writeCommands(&w, t.presence)
+	case RecordAlgorithmSet:
+		w.U32(t.AlgorithmSet)
 	case RecordShutdown:
 		t.shutdown.write(&w)
 	default:
@@ -191,10 +195,12 @@ func (t *TPM) restore(saved map[string][]byte) error {
 			t.Clock.Clock = r.U64()
 			t.Clock.Safe = readBool(r)
 			t.Clock.ResetCount = r.U32()
+			t.Clock.TotalResetCount = r.U64()
 			t.Clock.Epoch = r.U32()
 			t.NV.MaxCounter = r.U64()
 		}},
 		{RecordPresence, func(r *wire.Reader) { t.presence = readCommands(r) }},
+		{RecordAlgorithmSet, func(r *wire.Reader) { t.AlgorithmSet = r.U32() }},
 		{RecordShutdown, t.shutdown.read},
 	} {
 		if err := t.decode(saved, rec.name, rec.read); err != nil {
@@ -237,7 +243,7 @@ func fixedRecord(r Record) bool {
 func fixedRecords() []Record {
 	return []Record{
 		RecordFormat, RecordHierarchies, RecordLockout, RecordAudit, RecordPCR,
-		RecordCounters, RecordPresence, RecordShutdown,
+		RecordCounters, RecordPresence, RecordAlgorithmSet, RecordShutdown,
 	}
 }
 

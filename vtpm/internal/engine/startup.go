@@ -31,8 +31,8 @@ func (t *TPM) Startup(su wire.SU, locality uint8) error {
 	}
 	if !orderly {
 		t.Clock.Safe = false
-		t.Clock.Epoch++
 	}
+	t.Clock.Epoch++ // Time started afresh at _TPM_Init
 	t.Lockout.startup(orderly)
 	if err := t.Hierarchies.startup(kind, t.RandomBytes); err != nil {
 		return err
@@ -74,6 +74,7 @@ func (t *TPM) countStartup(kind startupKind) {
 	switch kind {
 	case startupReset:
 		t.Clock.ResetCount++
+		t.Clock.TotalResetCount++
 		t.Clock.RestartCount = 0
 		t.Objects.ContextID, t.Objects.ClearCount = 0, 0
 	case startupRestart:

@@ -45,6 +45,7 @@ type TPM struct {
 	Clock       Clock       // orderly
 	Audit       Audit       // persistent and reset
 
+	AlgorithmSet     uint32   // persistent: TPM_PT_ALGORITHM_SET, a number without effect
 	PhysicalPresence bool     // asserted by the platform, for the command in flight
 	Command          *Command // the command in flight, nil between commands
 

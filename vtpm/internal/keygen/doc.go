@@ -9,11 +9,10 @@
 //
 // # Version 1
 //
-// Version 1 gives the primary objects that libtpms 0.8 and later give for seeds
-// made by them (its seed compatibility level 1): same seed, same template, same
-// public and sensitive area. That in turn is the TCG reference code with one
-// difference, the last prime of the sieve. Numbers are big-endian; "generate n"
-// is one generate operation of the DRBG for n bytes.
+// Version 1 gives the primary objects that libtpms gives at its seed compatibility
+// level 1, RSA_PRIME_ADJUST_FIX: same seed, same template, same public and
+// sensitive area, byte for byte. Numbers are big-endian; "generate n" is one
+// generate operation of the DRBG for n bytes. A number of bits says so.
 //
 // 1. Seeding. The concatenation of the seed, "Primary Object Creation" with its
 // terminating zero, the Name of the template (unique as the caller gave it) and
@@ -32,8 +31,8 @@
 //
 // 3. The secret, by type:
 //
-//   - RSA: two primes, each found so. Generate bits/2; read as a fraction of
-//     2^32, the upper 32 bits t become 0xB5050000 + (t >> 16) * 0x4AFB +
+//   - RSA: two primes, each found so. Generate a number of half the
+//     modulus' bits. Its upper 32 bits t become 0xB5050000 + (t >> 16) * 0x4AFB +
 //     ((t & 0xFFFF) * 0x4AFB >> 16), and bit 0 is set. Let g be the low 32 bits
 //     with bit 31 set. The field is the 16,384 odd numbers from the base on; the
 //     base is the candidate less its remainder mod 105, less another 105 if the

@@ -31,7 +31,8 @@ func Primary(seed []byte, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate
 // modifies neither pub nor create; what it returns shares no memory with them.
 //
 // The template's attributes must be consistent, and its hash algorithms
-// implemented: Fill checks only what depends on the key. Errors are TPM_RC_RANGE
+// implemented: Fill checks only what depends on the key. The authorization value
+// is stored as given; its size is for the command to check and to pad. Errors are TPM_RC_RANGE
 // (RSA exponent), TPM_RC_VALUE (RSA size), TPM_RC_CURVE, TPM_RC_KEY_SIZE
 // (symmetric key), TPM_RC_SIZE (keyed hash key over its hash's block),
 // TPM_RC_TYPE, or what the stream reports.

@@ -30,7 +30,9 @@ func (s *primeSearch) next() (nat, error) {
 			return nil, fmt.Errorf("read a prime candidate: %w", err)
 		}
 		adjust(buf)
-		p, err := s.near(newNat(buf))
+		candidate := newNat(buf)
+		p, err := s.near(candidate)
+		clear(candidate)
 		if p != nil || err != nil {
 			return p, err
 		}
@@ -57,6 +59,7 @@ func (s *primeSearch) near(candidate nat) (nat, error) {
 	// The candidate's low word also picks the order in which the field is tried.
 	pick := uint32(candidate[0]) | 1<<31
 	f := newField(candidate, s.sieve)
+	defer clear(f.base)
 	for f.ones > 0 {
 		p := f.take(int(pick % uint32(f.ones)))
 		if r := p.mod(uint64(s.exponent)); r == 0 || r == 1 {
@@ -74,7 +77,7 @@ func (s *primeSearch) near(candidate nat) (nat, error) {
 }
 
 // rounds returns how many Miller-Rabin rounds a candidate of so many bits gets
-// (FIPS 186-3, table C.3, as the reference reads it).
+// (FIPS 186-3, appendix C.3, as the reference reads it).
 func rounds(bits int) int {
 	switch {
 	case bits < 511:
@@ -96,15 +99,18 @@ func millerRabin(rand Stream, w nat) (bool, error) {
 		return false, err
 	}
 	less := w.minus(1)
+	defer clear(less)
 	twos := less.trailingZeros()
-	odd := less.shiftRight(twos).bytes()
+	odd := less.shiftRight(twos)
 	defer clear(odd)
+	exponent := odd.bytes()
+	defer clear(exponent)
 	for range rounds(64 * len(w)) {
 		base, err := randomBase(rand, m, len(wBytes))
 		if err != nil {
 			return false, err
 		}
-		if !witnessesPrime(base, odd, twos, m) {
+		if !witnessesPrime(base, exponent, twos, m) {
 			return false, nil
 		}
 	}

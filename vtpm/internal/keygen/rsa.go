@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	defaultExponent = 65537 // what exponent 0 stands for in TPMS_RSA_PARMS
+	defaultExponent = 65537     // what exponent 0 stands for in TPMS_RSA_PARMS
+	maxExponent     = 1<<31 - 1 // what crypto/rsa can use
 	maxRSABits      = 4096
-	minPrimeGap     = 100 // bits; FIPS 186-4, B.3.1 has the same value
+	minPrimeGap     = 100 // bits by which the primes differ at least
 	maxPrimes       = 99  // searches before giving up, as the reference has it
 )
 
@@ -26,13 +27,13 @@ const (
 // and written against side channels. Any other stream determines the key
 // completely, by the steps of Version.
 //
-// The error is TPM_RC_RANGE for an exponent that is below 65,537 or not prime,
-// TPM_RC_VALUE for an unsupported size, or what the stream reports.
+// The error is TPM_RC_RANGE for an exponent that is below 65,537, over 31 bits
+// (crypto/rsa could not use the key) or not prime, TPM_RC_VALUE for an unsupported size, or what the stream reports.
 func RSA(stream Stream, bits int, exponent uint32) (prime, modulus []byte, err error) {
 	if exponent == 0 {
 		exponent = defaultExponent
 	}
-	if exponent < defaultExponent || !big.NewInt(int64(exponent)).ProbablyPrime(0) {
+	if exponent < defaultExponent || exponent > maxExponent || !big.NewInt(int64(exponent)).ProbablyPrime(0) {
 		return nil, nil, wire.RCRange // ProbablyPrime is exact below 2^64
 	}
 	if bits <= 0 || bits > maxRSABits || bits%1024 != 0 {

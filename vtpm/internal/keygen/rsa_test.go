@@ -22,7 +22,7 @@ func TestRSAProperties(t *testing.T) {
 		{"1024, seeded", NewSeeded([]byte("a"), "t", nil, nil), 1024, 0},
 		{"2048, seeded", NewSeeded([]byte("b"), "t", nil, nil), 2048, 0},
 		{"2048, seeded, exponent 65539", NewSeeded([]byte("c"), "t", nil, nil), 2048, 65539},
-		{"2048, seeded, the largest exponent", NewSeeded([]byte("d"), "t", nil, nil), 2048, 4294967291},
+		{"2048, seeded, the largest exponent", NewSeeded([]byte("d"), "t", nil, nil), 2048, maxExponent},
 		{"3072, seeded", NewSeeded([]byte("e"), "t", nil, nil), 3072, 0},
 		{"2048, entropy", rand.Reader, 2048, 0},
 		{"2048, entropy, exponent 65539", rand.Reader, 2048, 65539},
@@ -75,17 +75,18 @@ func checkRSA(t *testing.T, prime, modulus []byte, bits int, exponent uint32) {
 }
 
 func TestRSAIsDeterministic(t *testing.T) {
-	make := func(seed string) string {
+	modulus := func(seed string) string {
 		_, n, err := RSA(NewSeeded([]byte(seed), "t", nil, nil), 1024, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(n)
 	}
-	if make("one") != make("one") {
+	first, again := modulus("one"), modulus("one")
+	if first != again {
 		t.Error("one seed gave two keys")
 	}
-	if make("one") == make("other") {
+	if first == modulus("other") {
 		t.Error("two seeds gave one key")
 	}
 }
@@ -101,6 +102,7 @@ func TestRSARefusals(t *testing.T) {
 		{"even exponent", 2048, 65538, wire.RCRange},
 		{"composite exponent", 2048, 65541, wire.RCRange},
 		{"square of a prime, which the reference takes for a prime", 2048, 257 * 257, wire.RCRange},
+		{"prime over 31 bits", 2048, 1<<32 - 5, wire.RCRange},
 		{"no bits", 0, 0, wire.RCValue},
 		{"negative", -1024, 0, wire.RCValue},
 		{"not a multiple of 1024", 2049, 0, wire.RCValue},

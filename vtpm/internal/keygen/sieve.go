@@ -106,8 +106,8 @@ func oddPrimes(limit uint32) []uint32 {
 }
 
 // sieveLimit returns up to which number the primes serve for sieving candidates
-// of so many bits: the 1,024th and the 4,096th prime counted with two, then
-// everything that 16 bits hold.
+// of so many bits: the 1,024th and the 4,096th odd prime, then everything that 16
+// bits hold.
 func sieveLimit(bits int) uint32 {
 	switch {
 	case bits <= 512:

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) demo() *cobra.Command {
+	return &cobra.Command{Use: "demo", RunE: func(*cobra.Command, []string) error { return errors.New("TODO") }}
+}

@@ -1,0 +1,26 @@
+// Package bootseal is the map of the project: one line a package.
+//
+// Data flows one way. What was booted becomes predicted PCR values, these become
+// a policy, and the policy guards a disk's key; a quote and an event log become a
+// verdict.
+//
+//	pcr                    PCR banks, selections, values; Extend
+//	eventlog               TCG event logs: parse, replay, verify, explain, compare
+//	bootchain              what each boot stage measures: firmware, shim, GRUB, kernel
+//	predict                a baseline log and the coming files -> PCR values, with reasons
+//	seal                   policies, seal, unseal, reseal, over any go-tpm transport
+//	attest                 evidence: an attestation key and a quote
+//	attest/verify          is the evidence authentic?
+//	vtpm                   a TPM 2.0: New, Execute, the platform's signals
+//	vtpm/internal/wire     Part 2: structures and their codec, response codes
+//	vtpm/internal/crypt    Part 1: KDFs, Names, tickets, secrets, wrapping, signing
+//	vtpm/internal/keygen   keys from random streams; primary keys from seeds
+//	vtpm/internal/engine   the TPM's state, by what resets it
+//	vtpm/internal/command  Part 3: a file and a table row for each command
+//	vtpm/store             where a vTPM's state rests
+//	vtpm/vtpmtest          a vTPM for a test
+//	internal/boots         recordings of real boots, embedded
+//	internal/demo          the story that `bootseal demo` tells
+//	internal/pe            PE files and their Authenticode digests
+//	cmd/bootseal           the command line: one file a verb
+package bootseal
