@@ -18,9 +18,11 @@
 //	vtpm/internal/engine   the TPM's state, by what resets it
 //	vtpm/internal/command  Part 3: a file and a table row for each command
 //	vtpm/store             where a vTPM's state rests
+//	vtpm/server            the protocols a vTPM is reached by: mssim, raw sockets
 //	vtpm/vtpmtest          a vTPM for a test
 //	internal/boots         recordings of real boots, embedded
 //	internal/demo          the story that `bootseal demo` tells
 //	internal/pe            PE files and their Authenticode digests
+//	conformance            suites that others wrote, run against the vTPM
 //	cmd/bootseal           the command line: one file a verb
 package bootseal

@@ -38,6 +38,9 @@ type CheckResult struct {
 // Check compares an event's digests with its data, in every bank that package
 // pcr can compute. The same bytes must explain all of them: digests that agree
 // with the data in one bank and not in another are a Mismatch.
+//
+// NotExplainable vouches for nothing: whoever forges a log can choose words that
+// explain no digest. Decide on digests.
 func Check(e *Event) CheckResult { return check(e, Decode(e)) }
 
 func check(e *Event, body Body) CheckResult {
@@ -100,8 +103,12 @@ func candidates(e *Event, body Body) (cands []candidate, must bool) {
 	case EFIGPTEvent, EFIGPTEvent2, EFIVariableConfig:
 		return []candidate{whole}, true
 	case EFIVariableAuthority:
-		// shim before 15.2 hashed its structure with the padding at its end.
-		return []candidate{whole, {"the event's data and padding", append(bytes.Clone(e.Data), 0, 0, 0, 0, 0)}}, true
+		cands = []candidate{whole}
+		if v, ok := body.(Variable); ok {
+			padded := append(bytes.Clone(v.structure(e)), make([]byte, shimPadding)...)
+			cands = append(cands, candidate{"the event's data and padding", padded})
+		}
+		return cands, true
 	case EFIVariableBoot, EFIVariableBoot2:
 		cands = []candidate{whole}
 		if v, ok := body.(Variable); ok {

@@ -44,6 +44,8 @@ func TestCheckVariants(t *testing.T) {
 	separator := make([]byte, 4)
 	boot := variable(globalVariable, "BootOrder", []byte{1, 0})
 	cmdline := utf16le("quiet\x00")
+	authority := variable("605dab50-e046-4300-abb6-3dd810dd8b23", "Shim", []byte("certificate"))
+	pad := func(b []byte, tail ...byte) []byte { return append(bytes.Clone(b), tail...) }
 	for _, c := range []struct {
 		name   string
 		pcr    int
@@ -62,6 +64,10 @@ func TestCheckVariants(t *testing.T) {
 		{"boot variable, whole structure", 1, eventlog.EFIVariableBoot, boot, boot, eventlog.Explained},
 		{"other variables never by contents", 7, eventlog.EFIVariableConfig, boot, []byte{1, 0}, eventlog.Mismatch},
 		{"shim before 15.2", 7, eventlog.EFIVariableAuthority, boot, append(bytes.Clone(boot), 0, 0, 0, 0, 0), eventlog.Explained},
+		{"shim before 15.2, logged with its padding", 7, eventlog.EFIVariableAuthority, pad(authority, 0, 0, 0, 0, 0, 0xaf), pad(authority, 0, 0, 0, 0, 0), eventlog.Explained},
+		{"padding that is not shim's", 7, eventlog.EFIVariableAuthority, pad(authority, 0, 0, 1, 0, 0, 0xaf), pad(authority, 0, 0, 0, 0, 0), eventlog.Mismatch},
+		{"padding that is too long", 7, eventlog.EFIVariableAuthority, pad(authority, 0, 0, 0, 0, 0, 0, 0), pad(authority, 0, 0, 0, 0, 0), eventlog.Mismatch},
+		{"padding of another variable", 7, eventlog.EFIVariableConfig, pad(boot, 0, 0, 0, 0, 0), boot, eventlog.Mismatch},
 		{"malformed variable, hashed as it is", 7, eventlog.EFIVariableConfig, []byte("x"), []byte("x"), eventlog.Explained},
 		{"malformed variable", 7, eventlog.EFIVariableConfig, []byte("x"), []byte("y"), eventlog.Mismatch},
 		{"GRUB", 8, eventlog.IPL, []byte("grub_cmd: ls\x00"), []byte("ls"), eventlog.Explained},

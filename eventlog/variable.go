@@ -43,13 +43,34 @@ func decodeVariable(e *Event) Body {
 	if c.short || !ok {
 		return malformed(e, "not a GUID, a name and data")
 	}
-	// shim before 15.2 measured its structure with its padding, five zero bytes.
-	if rest := c.rest(); len(rest) != 0 && strings.Trim(string(rest), "\x00") != "" {
+	if rest := c.rest(); !v.Authority && len(rest) != 0 || v.Authority && !isShimPadding(rest) {
 		return malformed(e, fmt.Sprintf("%d bytes after the data", len(rest)))
 	}
 	v.Name, v.Size = name, len(v.data)
 	v.interpret()
 	return v
+}
+
+// shimPadding is the number of zero bytes that shim before 15.2 hashed after the
+// structure, because it took the structure's unpacked size.
+const shimPadding = 5
+
+// isShimPadding reports whether b is what that shim logged after the structure:
+// nothing, or the padding and perhaps one byte more, which was never set and is
+// not hashed.
+func isShimPadding(b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
+	return (len(b) == shimPadding || len(b) == shimPadding+1) && string(b[:shimPadding]) == "\x00\x00\x00\x00\x00"
+}
+
+// structure returns the encoding of v without what follows its data in e.
+func (v Variable) structure(e *Event) []byte {
+	c := cursor{buf: e.Data}
+	c.guid()
+	chars, size := c.u64(), c.u64()
+	return e.Data[:32+2*chars+size]
 }
 
 // interpret fills in what the variable's name says about its data. Data of

@@ -29,8 +29,8 @@ func contextLoad(t *engine.TPM, in *contextLoadIn) (*contextLoadOut, error) {
 	if err := t.Unmarshal(data, s); err != nil {
 		return nil, wire.RCIntegrity.Param(1)
 	}
-	// "a session context may be loaded once": the TPM remembers the last that it
-	// saved of each session.
+	// The TPM remembers the last context that it saved of each session, until that
+	// is loaded.
 	if !t.IsCurrentContext(s.Handle, c.Sequence) {
 		return nil, wire.RCHandle.Param(1)
 	}

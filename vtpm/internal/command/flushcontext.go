@@ -12,7 +12,7 @@ type flushContextIn struct {
 // TPM2_FlushContext, Part 3, 28.4: remove a transient object, or a loaded or saved
 // session.
 //
-// "flushHandle" is a parameter, so that what it names need not be loaded.
+// flushHandle is a parameter, so that what it names need not be loaded.
 func flushContext(t *engine.TPM, in *flushContextIn) error {
 	h := in.FlushHandle.Handle()
 	if h.IsSession() {

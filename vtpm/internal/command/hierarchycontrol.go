@@ -7,7 +7,7 @@ import (
 
 type hierarchyControlIn struct {
 	AuthHandle wire.TPMIRHBaseHierarchy
-	Enable     wire.TPMIRHEnables
+	Enable     wire.TPMIRHEnables `tpm:"parameter"`
 	State      wire.TPMIYesNo
 }
 

@@ -54,3 +54,19 @@ func unmarshalObject(t *engine.TPM, kind wire.Handle, data []byte) (*engine.Obje
 	}
 	return newSequence(s, auth), nil
 }
+
+// newSequence returns the object of a sequence: it belongs to no hierarchy, has no
+// Name, and a failed authorization of it does not count (Part 1, "Hash Sequence
+// Objects").
+func newSequence(s engine.Sequence, auth []byte) *engine.Object {
+	return &engine.Object{
+		Public:    wire.TPMTPublic{Type: wire.AlgNull, NameAlg: wire.AlgNull, ObjectAttributes: wire.ObjNoDA},
+		Sensitive: wire.TPMTSensitive{AuthValue: auth},
+		Hierarchy: wire.HandleNull,
+		Sequence:  s,
+	}
+}
+
+// unmarshalSequence undoes engine.Sequence.Marshal. There are no commands that
+// make sequences yet.
+func unmarshalSequence([]byte) (engine.Sequence, error) { return nil, wire.RCFailure }

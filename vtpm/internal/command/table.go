@@ -18,13 +18,13 @@ var table = []Row{
 	{0x180, "TPM2_PolicyRestart", "11.2", 0, act(policyRestart)},
 
 	// 12 Object commands
-	{0x153, "TPM2_Create", "12.1", auth1User | decryptIn | encryptOut | readOnly, missing("not written yet")},
-	{0x157, "TPM2_Load", "12.2", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x167, "TPM2_LoadExternal", "12.3", decryptIn | encryptOut, missing("not written yet")},
-	{0x173, "TPM2_ReadPublic", "12.4", encryptOut, missing("not written yet")},
-	{0x147, "TPM2_ActivateCredential", "12.5", auth1Admin | auth2User | decryptIn | encryptOut, missing("not written yet")},
-	{0x168, "TPM2_MakeCredential", "12.6", decryptIn | encryptOut, missing("not written yet")},
-	{0x15E, "TPM2_Unseal", "12.7", auth1User | encryptOut, missing("not written yet")},
+	{0x153, "TPM2_Create", "12.1", auth1User | decryptIn | encryptOut | readOnly, run(create)},
+	{0x157, "TPM2_Load", "12.2", auth1User | decryptIn | encryptOut, run(load)},
+	{0x167, "TPM2_LoadExternal", "12.3", decryptIn | encryptOut, run(loadExternal)},
+	{0x173, "TPM2_ReadPublic", "12.4", encryptOut, run(readPublic)},
+	{0x147, "TPM2_ActivateCredential", "12.5", auth1Admin | auth2User | decryptIn | encryptOut, run(activateCredential)},
+	{0x168, "TPM2_MakeCredential", "12.6", decryptIn | encryptOut, run(makeCredential)},
+	{0x15E, "TPM2_Unseal", "12.7", auth1User | encryptOut, run(unseal)},
 	{0x150, "TPM2_ObjectChangeAuth", "12.8", auth1Admin | decryptIn | encryptOut | readOnly, missing("not written yet")},
 	{0x191, "TPM2_CreateLoaded", "12.9", auth1User | decryptIn | encryptOut | pp | readOnly, missing("not written yet")},
 
@@ -115,7 +115,7 @@ var table = []Row{
 	{0x1A1, "TPM2_PolicyTransportSPDM", "23.25", decryptIn, missing("there is no SPDM transport")},
 
 	// 24 Hierarchy commands
-	{0x131, "TPM2_CreatePrimary", "24.1", auth1User | decryptIn | encryptOut | pp | readOnly, missing("not written yet")},
+	{0x131, "TPM2_CreatePrimary", "24.1", auth1User | decryptIn | encryptOut | pp | readOnly, run(createPrimary)},
 	{0x121, "TPM2_HierarchyControl", "24.2", auth1User | nv | extensive | pp | readOnly, act(hierarchyControl)},
 	{0x12E, "TPM2_SetPrimaryPolicy", "24.3", auth1User | decryptIn | nv | pp | readOnly, act(setPrimaryPolicy)},
 	{0x125, "TPM2_ChangePPS", "24.4", auth1User | nv | extensive | pp | readOnly, act(changePPS)},
@@ -139,10 +139,10 @@ var table = []Row{
 	{0x179, "TPM2_FirmwareRead", "27.4", encryptOut, missing("firmware is upgraded by replacing the program")},
 
 	// 28 Context management
-	{0x162, "TPM2_ContextSave", "28.2", noSessions, missing("not written yet")},
-	{0x161, "TPM2_ContextLoad", "28.3", noSessions, missing("not written yet")},
-	{0x165, "TPM2_FlushContext", "28.4", noSessions, missing("not written yet")},
-	{0x120, "TPM2_EvictControl", "28.5", auth1User | nv | pp | readOnly, missing("not written yet")},
+	{0x162, "TPM2_ContextSave", "28.2", noSessions, run(contextSave)},
+	{0x161, "TPM2_ContextLoad", "28.3", noSessions, run(contextLoad)},
+	{0x165, "TPM2_FlushContext", "28.4", noSessions, act(flushContext)},
+	{0x120, "TPM2_EvictControl", "28.5", auth1User | nv | pp | readOnly, act(evictControl)},
 
 	// 29 Clocks and timers
 	{0x181, "TPM2_ReadClock", "29.1", 0, run(readClock)},
@@ -151,7 +151,7 @@ var table = []Row{
 
 	// 30 Capability commands
 	{0x17A, "TPM2_GetCapability", "30.2", 0, missing("not written yet")},
-	{0x18A, "TPM2_TestParms", "30.3", 0, missing("not written yet")},
+	{0x18A, "TPM2_TestParms", "30.3", 0, act(testParms)},
 	{0x19F, "TPM2_SetCapability", "30.4", auth1User | decryptIn | nv | readOnly, act(setCapability)},
 
 	// 31 Non-volatile storage

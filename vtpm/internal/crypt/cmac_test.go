@@ -2,6 +2,8 @@ package crypt_test
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/subtle"
 	"errors"
 	"testing"
 
@@ -31,6 +33,33 @@ func TestCMAC(t *testing.T) {
 			m.Sum(nil)
 		}
 		wantHex(t, "in pieces", m.Sum([]byte{0xAB}), "ab"+want)
+	}
+}
+
+// Every length of a single partial block, from the definition: the padded block
+// and RFC 4493's subkey K2, encrypted.
+func TestCMACPadding(t *testing.T) {
+	k2 := unhex(t, "f7ddac306ae266ccf90bc11ee46d513b")
+	block, err := aes.NewCipher(unhex(t, sp800Key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 16 {
+		want := append(bytes.Repeat([]byte{0x77}, n), 0x80)
+		want = append(want, make([]byte, 15-n)...)
+		subtle.XORBytes(want, want, k2)
+		block.Encrypt(want, want)
+		m, err := crypt.NewCMAC(wire.AlgAES, unhex(t, sp800Key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Write(bytes.Repeat([]byte{0x77}, n))
+		if got := m.Sum(nil); !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: %x, want %x", n, got, want)
+		}
+	}
+	if m, _ := crypt.NewCMAC(wire.AlgAES, make([]byte, 16)); m.Size() != 16 || m.BlockSize() != 16 {
+		t.Errorf("size %d, block size %d", m.Size(), m.BlockSize())
 	}
 }
 

@@ -81,6 +81,12 @@ func (c *curve) ephemeral(rand io.Reader) (d []byte, q wire.TPMSECCPoint, err er
 	return d, q, err
 }
 
+// clearPoint overwrites a shared point: either coordinate gives away the other.
+func clearPoint(p *wire.TPMSECCPoint) {
+	clear(p.X)
+	clear(p.Y)
+}
+
 // validScalar reports whether d, in c.size bytes, is in 0 < d < n.
 func (c *curve) validScalar(d []byte) bool {
 	n, err := bigmod.NewModulus(c.Params().N.Bytes())

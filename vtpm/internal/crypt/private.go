@@ -68,7 +68,7 @@ func LoadPrivate(pub *wire.TPMTPublic, sens *wire.TPMTSensitive, blame Blame) (*
 	var err error
 	switch pub.Type {
 	case wire.AlgRSA:
-		p.prime, err = loadRSA(pub, sens, blame)
+		err = checkRSA(pub, sens, blame)
 	case wire.AlgECC:
 		p.ecc, err = loadECC(pub, sens)
 	default:
@@ -77,6 +77,11 @@ func LoadPrivate(pub *wire.TPMTPublic, sens *wire.TPMTSensitive, blame Blame) (*
 	if err == nil && isParent(pub) && pub.NameAlg != wire.AlgNull &&
 		(len(sens.SeedValue) < digestSize/2 || len(sens.SeedValue) > digestSize) {
 		err = blame.sensitive(wire.RCSize)
+	}
+	if err == nil && pub.Type == wire.AlgRSA {
+		// Last, as in the reference code: its checks of an object end before it
+		// derives the private exponent.
+		p.prime, err = loadRSA(pub, sens, blame)
 	}
 	if err != nil {
 		p.Clear()
@@ -113,10 +118,15 @@ func ValidatePublic(pub *wire.TPMTPublic, blame Blame) error {
 // symmetric key, or the data of a keyed hash object. It is not a copy.
 func (p *Private) Sensitive() []byte { return p.sensitive }
 
-// Clear overwrites what p holds as bytes and drops the rest. The standard
-// library's keys cannot be overwritten; they are left to the garbage collector.
+// Clear overwrites the private value and drops what was derived from it. The
+// standard library's keys cannot be overwritten; they are left to the garbage
+// collector.
 func (p *Private) Clear() {
 	clear(p.sensitive)
+	if p.prime != nil {
+		clear(p.prime.p.Bits())
+		clear(p.prime.q.Bits())
+	}
 	*p = Private{}
 }
 

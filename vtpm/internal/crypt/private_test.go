@@ -94,6 +94,7 @@ func TestLoadPrivateErrors(t *testing.T) {
 			s.Sensitive = make([]byte, 129)
 		}, wire.RCKeySize.Param(1)},
 		{"RSA scheme on a keyed hash object", mac, func(p pub, _ sens) { p.Parameters.KeyedHash.Scheme.Scheme = wire.AlgRSASSA }, wire.RCScheme.Param(2)},
+		{"RSA parent without a seed, before the binding", rsa.storage(), func(_ pub, s sens) { s.SeedValue = nil; s.Sensitive[127] ^= 2 }, wire.RCSize.Param(1)},
 		{"short seedValue", mac, func(_ pub, s sens) { s.SeedValue = s.SeedValue[1:] }, wire.RCKeySize.Param(1)},
 		{"another unique", mac, func(p pub, _ sens) { p.Unique.KeyedHash[0] ^= 1 }, wire.RCBinding},
 		{"no unique", aes, func(p pub, _ sens) { p.Unique.Sym = nil }, wire.RCBinding},

@@ -45,6 +45,17 @@ func checkModulus(pub *wire.TPMTPublic, blame Blame) error {
 	return nil
 }
 
+// checkRSA checks the sizes of an RSA key's two areas.
+func checkRSA(pub *wire.TPMTPublic, sens *wire.TPMTSensitive, blame Blame) error {
+	if err := checkModulus(pub, blame); err != nil {
+		return err
+	}
+	if s := sens.Sensitive; 2*len(s) != len(pub.Unique.RSA) || s[0] < 0x80 {
+		return blame.sensitive(wire.RCKeySize)
+	}
+	return nil
+}
+
 // rsaPrime is an RSA private key as TPMT_SENSITIVE has it, completed with the
 // second prime.
 type rsaPrime struct {
@@ -52,19 +63,14 @@ type rsaPrime struct {
 	p, q   *big.Int
 }
 
-// loadRSA checks that the prime in sens belongs to the modulus in pub. Whether
+// loadRSA checks that the prime in sens belongs to the modulus in pub, both of
+// which checkRSA has found to have their sizes. Whether
 // it really is a prime shows at first use: the check costs more than the load.
 //
 // The division of n by p is math/big's, whose running time may depend on p. It
 // runs once a load, on values that an attacker cannot choose without knowing p;
 // bigmod has no division, and crypto/rsa wants both primes.
 func loadRSA(pub *wire.TPMTPublic, sens *wire.TPMTSensitive, blame Blame) (*rsaPrime, error) {
-	if err := checkModulus(pub, blame); err != nil {
-		return nil, err
-	}
-	if s := sens.Sensitive; 2*len(s) != len(pub.Unique.RSA) || s[0] < 0x80 {
-		return nil, blame.sensitive(wire.RCKeySize)
-	}
 	public, err := rsaPublic(pub)
 	if err != nil {
 		return nil, blame.public(wire.RCRange)

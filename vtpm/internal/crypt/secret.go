@@ -58,7 +58,7 @@ func encryptSecretECC(rand io.Reader, pub *wire.TPMTPublic, label string) (seed,
 	if err != nil {
 		return nil, nil, wire.RCKey
 	}
-	defer clear(z.X)
+	defer clearPoint(&z)
 	seed = KDFe(pub.NameAlg, z.X, label, ephemeral.X, q.X, 8*Size(pub.NameAlg))
 	return seed, wire.Marshal(ephemeral), nil
 }
@@ -122,7 +122,7 @@ func decryptSecretECC(pub *wire.TPMTPublic, priv *Private, label string, encrypt
 	if err != nil {
 		return nil, err
 	}
-	defer clear(z.X)
+	defer clearPoint(&z)
 	return KDFe(pub.NameAlg, z.X, label, sender.X, pub.Unique.ECC.X, 8*Size(pub.NameAlg)), nil
 }
 

@@ -131,6 +131,19 @@ func TestCFBPartialBlockIV(t *testing.T) {
 	}
 }
 
+// A partial CTR block uses up its counter.
+func TestCTRPartialBlockIV(t *testing.T) {
+	for size, want := range map[int]string{
+		1: "00000000000000000000000000000001", 16: "00000000000000000000000000000001", 17: "00000000000000000000000000000002",
+	} {
+		out, err := crypt.EncryptSym(wire.AlgAES, wire.AlgCTR, unhex(t, sp800Key), make([]byte, 16), make([]byte, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantHex(t, "next counter", out, want)
+	}
+}
+
 // Nothing to do leaves the IV as it is.
 func TestModesEmptyData(t *testing.T) {
 	iv := bytes.Repeat([]byte{3}, 16)

@@ -40,7 +40,7 @@ func Protect(p Protection, name, iv, data []byte) ([]byte, error) {
 	if Size(p.Hash) == 0 {
 		return nil, wire.RCHash
 	}
-	var body wire.Writer
+	body := writer(2 + len(iv) + len(data))
 	if iv != nil {
 		body.Sized(iv)
 	}
@@ -87,6 +87,10 @@ func Unprotect(p Protection, name []byte, withIV bool, blob []byte) ([]byte, err
 	}
 	return data, nil
 }
+
+// writer returns a Writer with room for n bytes: a buffer that grew would leave
+// copies of the secrets in it behind.
+func writer(n int) *wire.Writer { return wire.NewWriter(make([]byte, 0, n)) }
 
 // integrity returns the HMAC of an outer wrap over body, which has the IV in it,
 // and the Name (Part 1, "Integrity Values": HMACkey).

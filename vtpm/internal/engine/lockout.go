@@ -86,6 +86,7 @@ func (t *TPM) CheckLockout(lockoutAuth bool) error {
 	}
 	if !l.used {
 		l.used = true
+		t.ClearOrderly()
 		t.Mark(RecordLockout)
 		if err := t.Commit(); err != nil {
 			l.used = false

@@ -143,6 +143,9 @@ func (t *TPM) manufacture() error {
 	t.NV.manufacture()
 	t.Objects.manufacture()
 	t.presence = make(map[wire.CC]struct{})
+	// A new TPM has lost nothing.
+	t.shutdown = shutdownRecord{kind: shutdownClear}
+	t.Clock.Safe = true
 	if err := t.Hierarchies.manufacture(t.RandomBytes); err != nil {
 		return err
 	}

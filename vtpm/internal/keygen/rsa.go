@@ -23,9 +23,9 @@ const (
 // bits/8 bytes long. Exponent 0 stands for 65,537.
 //
 // With crypto/rand.Reader and exponent 65,537 the key is made by crypto/rsa:
-// nothing has to be reproduced then, and its generator is maintained, validated
-// and written against side channels. Any other stream determines the key
-// completely, by the steps of Version.
+// nothing has to be reproduced then, and its generator is maintained and reviewed
+// by many more than this one. Any other stream determines the key completely, by
+// the steps of Version.
 //
 // The error is TPM_RC_RANGE for an exponent that is below 65,537, over 31 bits
 // (crypto/rsa could not use the key) or not prime, TPM_RC_VALUE for an unsupported size, or what the stream reports.

@@ -51,13 +51,39 @@ type InnerWrap struct {
 
 func (w InnerWrap) none() bool { return w.Sym == 0 || w.Sym == wire.AlgNull }
 
-// check reports a key of another size than KeyBits as TPM_RC_SIZE; the cipher
-// itself would accept any of its own.
-func (w InnerWrap) check() error {
+// wrap returns area, preceded by its digest and the Name's, encrypted. A key of
+// another size than KeyBits is TPM_RC_SIZE; the cipher itself would take any.
+func (w InnerWrap) wrap(nameAlg wire.Alg, name, area []byte) ([]byte, error) {
 	if 8*len(w.Key) != int(w.KeyBits) {
-		return wire.RCSize
+		return nil, wire.RCSize
 	}
-	return nil
+	out := writer(2 + Size(nameAlg) + len(area))
+	out.Sized(Digest(nameAlg, area, name))
+	out.Bytes(area)
+	if err := EncryptCFB(w.Sym, w.Key, nil, out.Data()); err != nil {
+		clear(out.Data())
+		return nil, err
+	}
+	return out.Data(), nil
+}
+
+// unwrap undoes wrap in place and returns the part of wrapped that is the area.
+func (w InnerWrap) unwrap(nameAlg wire.Alg, name, wrapped []byte) ([]byte, error) {
+	if 8*len(w.Key) != int(w.KeyBits) {
+		return nil, wire.RCSize
+	}
+	if err := DecryptCFB(w.Sym, w.Key, nil, wrapped); err != nil {
+		return nil, err
+	}
+	r := wire.NewReader(wrapped, &wire.Limits{})
+	integrity := r.Sized(wire.MaxDigest)
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	if subtle.ConstantTimeCompare(integrity, Digest(nameAlg, r.Rest(), name)) != 1 {
+		return nil, wire.RCIntegrity
+	}
+	return r.Rest(), nil
 }
 
 // SensitiveToDuplicate wraps a sensitive area for another parent (Part 1,
@@ -67,15 +93,10 @@ func (w InnerWrap) check() error {
 func SensitiveToDuplicate(p Protection, inner InnerWrap, name []byte, nameAlg wire.Alg, sens *wire.TPMTSensitive) ([]byte, error) {
 	area := marshalSensitive(nameAlg, sens)
 	if !inner.none() {
-		if err := inner.check(); err != nil {
-			return nil, err
-		}
-		var w wire.Writer
-		w.Sized(Digest(nameAlg, area, name))
-		w.Bytes(area)
-		clear(area)
-		area = w.Data()
-		if err := EncryptCFB(inner.Sym, inner.Key, nil, area); err != nil {
+		plain := area
+		defer clear(plain)
+		var err error
+		if area, err = inner.wrap(nameAlg, name, plain); err != nil {
 			return nil, err
 		}
 	}
@@ -90,11 +111,21 @@ func SensitiveToDuplicate(p Protection, inner InnerWrap, name []byte, nameAlg wi
 // TPM_RC_INTEGRITY if the inner wrap is not intact, TPM_RC_SIZE if bytes are
 // missing or left over, and what reading the sensitive area fails with.
 func DuplicateToSensitive(p Protection, inner InnerWrap, name []byte, nameAlg wire.Alg, duplicate []byte, limits *wire.Limits) (wire.TPMTSensitive, error) {
-	area, err := unwrapDuplicate(p, inner, name, nameAlg, duplicate)
-	if err != nil {
-		return wire.TPMTSensitive{}, err
+	area := append([]byte{}, duplicate...)
+	var err error
+	if len(p.Seed) != 0 {
+		if area, err = Unprotect(p, name, false, duplicate); err != nil {
+			return wire.TPMTSensitive{}, err
+		}
 	}
-	sens, err := unmarshalSensitive(area, limits)
+	plain := area
+	if !inner.none() {
+		plain, err = inner.unwrap(nameAlg, name, area)
+	}
+	var sens wire.TPMTSensitive
+	if err == nil {
+		sens, err = unmarshalSensitive(plain, limits)
+	}
 	if err != nil {
 		clear(area)
 		return wire.TPMTSensitive{}, err
@@ -102,39 +133,11 @@ func DuplicateToSensitive(p Protection, inner InnerWrap, name []byte, nameAlg wi
 	return sens, nil
 }
 
-func unwrapDuplicate(p Protection, inner InnerWrap, name []byte, nameAlg wire.Alg, duplicate []byte) ([]byte, error) {
-	area := append([]byte{}, duplicate...)
-	var err error
-	if len(p.Seed) != 0 {
-		if area, err = Unprotect(p, name, false, duplicate); err != nil {
-			return nil, err
-		}
-	}
-	if inner.none() {
-		return area, nil
-	}
-	if err := inner.check(); err != nil {
-		return nil, err
-	}
-	if err := DecryptCFB(inner.Sym, inner.Key, nil, area); err != nil {
-		return nil, err
-	}
-	r := wire.NewReader(area, &wire.Limits{})
-	integrity := r.Sized(wire.MaxDigest)
-	if err := r.Err(); err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare(integrity, Digest(nameAlg, r.Rest(), name)) != 1 {
-		return nil, wire.RCIntegrity
-	}
-	return r.Rest(), nil
-}
-
 // SecretToCredential wraps secret for TPM2_ActivateCredential (Part 1,
 // "Credential Protection"): p is by the key that decrypts it with the seed from
 // EncryptSecret, name is that of the object that the credential is about.
 func SecretToCredential(p Protection, name, secret []byte) ([]byte, error) {
-	var w wire.Writer
+	w := writer(2 + len(secret))
 	w.Sized(secret)
 	defer clear(w.Data())
 	return Protect(p, name, nil, w.Data())
@@ -169,8 +172,8 @@ func marshalSensitive(nameAlg wire.Alg, sens *wire.TPMTSensitive) []byte {
 		copy(padded.AuthValue, sens.AuthValue)
 		defer clear(padded.AuthValue)
 	}
-	var w wire.Writer
-	w.Inner(func() { padded.Write(&w) })
+	w := writer(10 + len(padded.AuthValue) + len(padded.SeedValue) + len(padded.Sensitive))
+	w.Inner(func() { padded.Write(w) })
 	return w.Data()
 }
 
