@@ -46,7 +46,9 @@ func (s *Story) events(log *eventlog.Log) {
 			s.fact("%s runs, and measures:", running.Title())
 		}
 		s.line(Event, fmt.Sprintf("PCR %2d  %s", x.PCR, x.Text), x)
-		s.check(x.Check.Status != eventlog.Mismatch, "event %d has the digest that its data explains", x.Index)
+		if x.Check.Status == eventlog.Mismatch {
+			s.check(false, "event %d has the digest that its data explains", x.Index)
+		}
 	}
 }
 

@@ -31,7 +31,9 @@ type atLocality struct {
 }
 
 // Send implements transport.TPM.
-func (a atLocality) Send(command []byte) ([]byte, error) { return a.tpm.Execute(a.locality, command), nil }
+func (a atLocality) Send(command []byte) ([]byte, error) {
+	return a.tpm.Execute(a.locality, command), nil
+}
 
 // boot resets the TPM and measures every event of the log into it, as the
 // programs that booted did.

@@ -44,3 +44,45 @@ func (s *Story) reseal() error {
 	}
 	return s.opens()
 }
+
+// predict predicts the PCRs of the boot of the new kernel.
+func (s *Story) predict() (*predict.Path, error) {
+	s.say("Its PCRs can be computed: from the log of the boot that runs, and from the files that will be booted. What " +
+		"the new files do not touch stays as it was measured; what they touch is computed.")
+	running, upgraded := s.boots.Second, s.boots.Upgraded
+	prediction, err := predict.Next(running.Log, running.Files, upgraded.Files)
+	if err != nil {
+		return nil, err
+	}
+	path := prediction.Paths[0]
+	s.check(len(path.Unknown) == 0, "every PCR of the coming boot can be predicted")
+	for _, e := range path.Events {
+		if e.Confidence == predict.Computed {
+			s.line(Event, fmt.Sprintf("PCR %2d  %s: %s", e.PCR, e.Text, e.Reason), e)
+		}
+	}
+	return path, nil
+}
+
+// comparePrediction compares what was predicted with what the machine had, in all
+// banks.
+func (s *Story) comparePrediction(path *predict.Path) error {
+	real := s.boots.Upgraded.PCRs
+	for _, b := range pcr.Banks() {
+		wrong, n := 0, 0
+		for _, i := range path.PCRs.Selection(b).Indexes() {
+			want, _ := path.PCRs.Get(b, i)
+			got, ok := real.Get(b, i)
+			if !ok {
+				continue
+			}
+			n++
+			if !got.Equal(want) {
+				wrong++
+				s.fact("%s PCR %d: predicted %s, was %s", b, i, want, got)
+			}
+		}
+		s.check(n > 0 && wrong == 0, "%s: the prediction of %d PCRs equals what the real machine had", b, n)
+	}
+	return nil
+}
