@@ -29,6 +29,12 @@ type entity struct {
 	auth   []byte
 }
 
+// with returns the entity with another authValue.
+func (e entity) with(auth string) entity {
+	e.auth = []byte(auth)
+	return e
+}
+
 func (e entity) nameOrHandle() []byte {
 	if e.name == nil {
 		return wire.Marshal(e.handle)
@@ -60,6 +66,7 @@ type session struct {
 	password    bool   // a policy session with TPM2_PolicyPassword
 	bare        bool   // send no nonce and no HMAC
 	tamper      bool   // send an HMAC with one bit wrong
+	alone       bool   // leave the nonces of other sessions out
 	answered    wire.TPMASession
 }
 
@@ -210,7 +217,7 @@ func (c *client) commandAuth(r request, i int, params []byte) []byte {
 	m.Write(cpHash)
 	m.Write(s.nonceCaller)
 	m.Write(s.nonceTPM)
-	if i == 0 && command.Lookup(r.cc).Role(0) != command.RoleNone {
+	if i == 0 && !s.alone && command.Lookup(r.cc).Role(0) != command.RoleNone {
 		for _, other := range c.cryptSessions(r) {
 			if other != s {
 				m.Write(other.nonceTPM)
@@ -407,11 +414,26 @@ type nvIndex struct {
 // defineNV defines an index with owner authorization.
 func (c *client) defineNV(attrs wire.TPMANV, auth string, policy []byte, size uint16) *nvIndex {
 	c.Helper()
-	x := &nvIndex{
-		entity: entity{handle: 0x01500000, auth: []byte(auth)},
-		public: wire.TPMSNVPublic{NVIndex: 0x01500000, NameAlg: wire.AlgSHA256, Attributes: attrs, AuthPolicy: policy, DataSize: size},
+	return c.defineNVBy(owner, attrs, auth, policy, size)
+}
+
+// definePlatformNV defines an index with platform authorization.
+func (c *client) definePlatformNV(attrs wire.TPMANV, policy []byte) *nvIndex {
+	c.Helper()
+	return c.defineNVBy(platform, attrs|wire.NVPlatformCreate, "", policy, 8)
+}
+
+func (c *client) defineNVBy(by entity, attrs wire.TPMANV, auth string, policy []byte, size uint16) *nvIndex {
+	c.Helper()
+	handle := wire.Handle(0x01500000)
+	if by.handle == wire.HandlePlatform {
+		handle = 0x01400000
 	}
-	c.ok(request{wire.CCNVDefineSpace, []entity{owner}, []*session{pw("")}, params(auth, wire.Marshal(x.public)), 0})
+	x := &nvIndex{
+		entity: entity{handle: handle, auth: []byte(auth)},
+		public: wire.TPMSNVPublic{NVIndex: handle, NameAlg: wire.AlgSHA256, Attributes: attrs, AuthPolicy: policy, DataSize: size},
+	}
+	c.ok(request{wire.CCNVDefineSpace, []entity{by}, []*session{pw("")}, params(auth, wire.Marshal(x.public)), 0})
 	x.setAttributes(attrs)
 	return x
 }

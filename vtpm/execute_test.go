@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bootseal/bootseal/vtpm"
+	"github.com/bootseal/bootseal/vtpm/internal/engine"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 )
@@ -199,24 +200,9 @@ func (f *failingStore) Commit(changes map[string][]byte) error {
 	return f.Store.Commit(changes)
 }
 
-// memory is a store in memory.
-type memory map[string][]byte
-
-func (m memory) Load() (map[string][]byte, error) { return m, nil }
-func (m memory) Commit(changes map[string][]byte) error {
-	for name, value := range changes {
-		if value == nil {
-			delete(m, name)
-		} else {
-			m[name] = value
-		}
-	}
-	return nil
-}
-
 // TestStoreFails: what cannot be made durable did not happen.
 func TestStoreFails(t *testing.T) {
-	store := &failingStore{Store: make(memory)}
+	store := &failingStore{Store: new(engine.MemoryStore)}
 	c := &client{TB: t, TPM: vtpmtest.OpenOptions(t, vtpm.Options{Store: store})}
 	change := request{wire.CCHierarchyChangeAuth, []entity{owner}, []*session{pw("")}, params("new"), 0}
 	store.off = true

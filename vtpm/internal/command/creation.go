@@ -60,10 +60,11 @@ func qualifiedName(t *engine.TPM, h wire.Handle) []byte {
 }
 
 // fitAuth returns an authValue without the trailing zeros, which do not count, or
-// TPM_RC_SIZE where it is longer than a digest of the object's nameAlg.
+// TPM_RC_SIZE where it is longer than a digest of the object's nameAlg, if it has
+// one.
 func fitAuth(auth wire.TPM2BAuth, nameAlg wire.Alg) (wire.TPM2BAuth, error) {
 	auth = engine.TrimAuth(auth)
-	if len(auth) > crypt.Size(nameAlg) {
+	if nameAlg != wire.AlgNull && len(auth) > crypt.Size(nameAlg) {
 		return nil, wire.RCSize
 	}
 	return auth, nil

@@ -9,9 +9,9 @@ var table = []Row{
 	{0x145, "TPM2_Shutdown", "9.4", nv, act(shutdown)},
 
 	// 10 Testing
-	{0x143, "TPM2_SelfTest", "10.2", nv, missing("not written yet")},
+	{0x143, "TPM2_SelfTest", "10.2", nv, act(selfTest)},
 	{0x142, "TPM2_IncrementalSelfTest", "10.3", nv, missing("not written yet")},
-	{0x17C, "TPM2_GetTestResult", "10.4", encryptOut, missing("not written yet")},
+	{0x17C, "TPM2_GetTestResult", "10.4", encryptOut, run(getTestResult)},
 
 	// 11 Session commands
 	{0x176, "TPM2_StartAuthSession", "11.1", decryptIn | encryptOut, run(startAuthSession)},
@@ -25,13 +25,13 @@ var table = []Row{
 	{0x147, "TPM2_ActivateCredential", "12.5", auth1Admin | auth2User | decryptIn | encryptOut, run(activateCredential)},
 	{0x168, "TPM2_MakeCredential", "12.6", decryptIn | encryptOut, run(makeCredential)},
 	{0x15E, "TPM2_Unseal", "12.7", auth1User | encryptOut, run(unseal)},
-	{0x150, "TPM2_ObjectChangeAuth", "12.8", auth1Admin | decryptIn | encryptOut | readOnly, missing("not written yet")},
-	{0x191, "TPM2_CreateLoaded", "12.9", auth1User | decryptIn | encryptOut | pp | readOnly, missing("not written yet")},
+	{0x150, "TPM2_ObjectChangeAuth", "12.8", auth1Admin | decryptIn | encryptOut | readOnly, run(objectChangeAuth)},
+	{0x191, "TPM2_CreateLoaded", "12.9", auth1User | decryptIn | encryptOut | pp | readOnly, run(createLoaded)},
 
 	// 13 Duplication commands
-	{0x14B, "TPM2_Duplicate", "13.1", auth1Dup | decryptIn | encryptOut, missing("not written yet")},
-	{0x152, "TPM2_Rewrap", "13.2", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x156, "TPM2_Import", "13.3", auth1User | decryptIn | encryptOut, missing("not written yet")},
+	{0x14B, "TPM2_Duplicate", "13.1", auth1Dup | decryptIn | encryptOut, run(duplicate)},
+	{0x152, "TPM2_Rewrap", "13.2", auth1User | decryptIn | encryptOut, run(rewrap)},
+	{0x156, "TPM2_Import", "13.3", auth1User | decryptIn | encryptOut, run(importObject)},
 
 	// 14 Asymmetric primitives
 	{0x174, "TPM2_RSA_Encrypt", "14.2", decryptIn | encryptOut, missing("not written yet")},
@@ -46,12 +46,12 @@ var table = []Row{
 	// 15 Symmetric primitives
 	{0x164, "TPM2_EncryptDecrypt", "15.2", auth1User | encryptOut, missing("not written yet")},
 	{0x193, "TPM2_EncryptDecrypt2", "15.3", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x17D, "TPM2_Hash", "15.4", decryptIn | encryptOut, missing("not written yet")},
-	{0x155, "TPM2_HMAC", "15.5", auth1User | decryptIn | encryptOut, missing("not written yet")},
+	{0x17D, "TPM2_Hash", "15.4", decryptIn | encryptOut, run(hashData)},
+	{0x155, "TPM2_HMAC", "15.5", auth1User | decryptIn | encryptOut, run(hmac)},
 
 	// 16 Random number generator
 	{0x17B, "TPM2_GetRandom", "16.1", encryptOut, run(getRandom)},
-	{0x146, "TPM2_StirRandom", "16.2", decryptIn | nv, missing("not written yet")},
+	{0x146, "TPM2_StirRandom", "16.2", decryptIn | nv, act(stirRandom)},
 
 	// 17 Hash, HMAC and event sequences
 	{0x15B, "TPM2_HMAC_Start", "17.2", auth1User | decryptIn, missing("not written yet")},
@@ -61,9 +61,9 @@ var table = []Row{
 	{0x185, "TPM2_EventSequenceComplete", "17.7", auth1User | auth2User | decryptIn | nv | flushed, missing("not written yet")},
 
 	// 18 Attestation commands
-	{0x148, "TPM2_Certify", "18.2", auth1Admin | auth2User | decryptIn | encryptOut, missing("not written yet")},
+	{0x148, "TPM2_Certify", "18.2", auth1Admin | auth2User | decryptIn | encryptOut, run(certify)},
 	{0x14A, "TPM2_CertifyCreation", "18.3", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x158, "TPM2_Quote", "18.4", auth1User | decryptIn | encryptOut, missing("not written yet")},
+	{0x158, "TPM2_Quote", "18.4", auth1User | decryptIn | encryptOut, run(quote)},
 	{0x14D, "TPM2_GetSessionAuditDigest", "18.5", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
 	{0x133, "TPM2_GetCommandAuditDigest", "18.6", auth1User | auth2User | decryptIn | encryptOut | nv, missing("not written yet")},
 	{0x14C, "TPM2_GetTime", "18.7", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
@@ -74,20 +74,20 @@ var table = []Row{
 	{0x18E, "TPM2_EC_Ephemeral", "19.3", encryptOut, missing("not written yet")},
 
 	// 20 Signing and signature verification
-	{0x177, "TPM2_VerifySignature", "20.1", decryptIn, missing("not written yet")},
-	{0x15D, "TPM2_Sign", "20.2", auth1User | decryptIn, missing("not written yet")},
+	{0x177, "TPM2_VerifySignature", "20.1", decryptIn, run(verifySignature)},
+	{0x15D, "TPM2_Sign", "20.2", auth1User | decryptIn, run(sign)},
 
 	// 21 Command audit
 	{0x140, "TPM2_SetCommandCodeAuditStatus", "21.2", auth1User | nv | pp | readOnly, act(setCommandCodeAuditStatus)},
 
 	// 22 Integrity collection (PCR)
-	{0x182, "TPM2_PCR_Extend", "22.2", auth1User | nv, missing("not written yet")},
-	{0x13C, "TPM2_PCR_Event", "22.3", auth1User | decryptIn | nv, missing("not written yet")},
-	{0x17E, "TPM2_PCR_Read", "22.4", 0, missing("not written yet")},
+	{0x182, "TPM2_PCR_Extend", "22.2", auth1User | nv, act(pcrExtend)},
+	{0x13C, "TPM2_PCR_Event", "22.3", auth1User | decryptIn | nv, run(pcrEvent)},
+	{0x17E, "TPM2_PCR_Read", "22.4", 0, run(pcrRead)},
 	{0x12B, "TPM2_PCR_Allocate", "22.5", auth1User | nv | pp | readOnly, missing("not written yet")},
 	{0x12C, "TPM2_PCR_SetAuthPolicy", "22.6", auth1User | decryptIn | nv | pp | readOnly, missing("not written yet")},
 	{0x183, "TPM2_PCR_SetAuthValue", "22.7", auth1User | decryptIn | readOnly, missing("not written yet")},
-	{0x13D, "TPM2_PCR_Reset", "22.8", auth1User | nv, missing("not written yet")},
+	{0x13D, "TPM2_PCR_Reset", "22.8", auth1User | nv, act(pcrReset)},
 
 	// 23 Enhanced authorization (EA) commands
 	{0x160, "TPM2_PolicySigned", "23.3", decryptIn | encryptOut, run(policySigned)},
@@ -110,7 +110,7 @@ var table = []Row{
 	{0x18F, "TPM2_PolicyNvWritten", "23.20", 0, act(policyNvWritten)},
 	{0x190, "TPM2_PolicyTemplate", "23.21", decryptIn, act(policyTemplate)},
 	{0x192, "TPM2_PolicyAuthorizeNV", "23.22", auth1User, act(policyAuthorizeNV)},
-	{0x19B, "TPM2_PolicyCapability", "23.23", decryptIn, missing("not written yet")},
+	{0x19B, "TPM2_PolicyCapability", "23.23", decryptIn, act(policyCapability)},
 	{0x19C, "TPM2_PolicyParameters", "23.24", decryptIn, act(policyParameters)},
 	{0x1A1, "TPM2_PolicyTransportSPDM", "23.25", decryptIn, missing("there is no SPDM transport")},
 
@@ -150,7 +150,7 @@ var table = []Row{
 	{0x130, "TPM2_ClockRateAdjust", "29.3", auth1User | pp | readOnly, act(clockRateAdjust)},
 
 	// 30 Capability commands
-	{0x17A, "TPM2_GetCapability", "30.2", 0, missing("not written yet")},
+	{0x17A, "TPM2_GetCapability", "30.2", 0, run(getCapability)},
 	{0x18A, "TPM2_TestParms", "30.3", 0, act(testParms)},
 	{0x19F, "TPM2_SetCapability", "30.4", auth1User | decryptIn | nv | readOnly, act(setCapability)},
 

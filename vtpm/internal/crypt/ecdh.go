@@ -1,10 +1,6 @@
 package crypt
 
 import (
-	"io"
-
-	"filippo.io/bigmod"
-
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
@@ -40,12 +36,12 @@ func PointMultiply(id wire.ECCCurve, scalar []byte, p *wire.TPMSECCPoint) (wire.
 	}
 	var at []byte
 	if p != nil {
-		if at = c.uncompressed(p); at == nil {
+		if at = c.uncompressed(p); at == nil || !c.onCurve(at) {
 			return wire.TPMSECCPoint{}, wire.RCECCPoint
 		}
 	}
 	d := resize(scalar, c.size)
-	if !c.validScalar(d) {
+	if d == nil || !c.validScalar(d) {
 		return wire.TPMSECCPoint{}, wire.RCValue
 	}
 	defer clear(d)
@@ -57,42 +53,8 @@ func PointMultiply(id wire.ECCCurve, scalar []byte, p *wire.TPMSECCPoint) (wire.
 	return c.point(product)
 }
 
-// ephemeral makes a key pair of the curve with bytes of rand, by rejection (FIPS
-// 186-5, A.2.2, "ECDSA Key Pair Generation by Rejection Sampling"). A failing
-// source is TPM_RC_NO_RESULT.
-func (c *curve) ephemeral(rand io.Reader) (d []byte, q wire.TPMSECCPoint, err error) {
-	d = make([]byte, c.size)
-	for {
-		if _, err := io.ReadFull(rand, d); err != nil {
-			return nil, wire.TPMSECCPoint{}, wire.RCNoResult
-		}
-		if excess := 8*c.size - c.Params().N.BitLen(); excess > 0 {
-			d[0] >>= excess
-		}
-		if c.validScalar(d) {
-			break
-		}
-	}
-	b, err := c.multiply(d, nil)
-	if err != nil {
-		return nil, wire.TPMSECCPoint{}, err
-	}
-	q, err = c.point(b)
-	return d, q, err
-}
-
 // clearPoint overwrites a shared point: either coordinate gives away the other.
 func clearPoint(p *wire.TPMSECCPoint) {
 	clear(p.X)
 	clear(p.Y)
-}
-
-// validScalar reports whether d, in c.size bytes, is in 0 < d < n.
-func (c *curve) validScalar(d []byte) bool {
-	n, err := bigmod.NewModulus(c.Params().N.Bytes())
-	if err != nil || d == nil {
-		return false
-	}
-	v, err := bigmod.NewNat().SetBytes(d, n)
-	return err == nil && v.IsZero() == 0
 }

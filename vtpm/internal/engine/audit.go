@@ -35,6 +35,9 @@ func (a *Audit) Audited(cc wire.CC) bool {
 	return ok
 }
 
+// List returns the audited commands, ascending.
+func (a *Audit) List() []wire.CC { return sortedKeys(a.Commands) }
+
 // ExtendAudit extends the command audit digest with a command that succeeded.
 func (t *TPM) ExtendAudit(cpHash, rpHash []byte) {
 	a := &t.Audit
@@ -77,7 +80,7 @@ func (a *Audit) write(w *wire.Writer) {
 }
 
 func (a *Audit) read(r *wire.Reader) {
-	a.Alg = wire.Alg(r.U16())
+	a.Alg = readHash(r)
 	a.Counter = r.U64()
 	a.Commands = readCommands(r)
 }

@@ -6,10 +6,11 @@ import (
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
-// clockInterval is how often Clock is made durable, in milliseconds. Part 1,
-// "Clock": a TPM records Clock at least every 2^22 milliseconds, and after an
-// unorderly shutdown Clock is not "safe" until it passed the next record.
-const clockInterval = 1 << 22
+// ClockInterval is how often Clock is made durable, in milliseconds:
+// TPM_PT_CLOCK_UPDATE. Part 1, "Clock": a TPM records Clock at least every 2^22
+// milliseconds, and after an unorderly shutdown Clock is not "safe" until it
+// passed the next record.
+const ClockInterval = 1 << 22
 
 // Clock is the TPM's time (Part 1, "Timing components").
 type Clock struct {
@@ -55,16 +56,16 @@ func (c *Clock) update(now time.Duration) {
 }
 
 func (c *Clock) advance(ms uint64) {
-	before := c.Clock / clockInterval
+	before := c.Clock / ClockInterval
 	c.Clock += ms
-	if c.Clock/clockInterval != before {
+	if c.Clock/ClockInterval != before {
 		c.Safe = true
 	}
 }
 
 // Set moves Clock forward (TPM2_ClockSet; the caller has checked the range).
 func (c *Clock) Set(clock uint64) {
-	if clock/clockInterval != c.Clock/clockInterval {
+	if clock/ClockInterval != c.Clock/ClockInterval {
 		c.Safe = true
 	}
 	c.Clock = clock
@@ -107,4 +108,4 @@ func (c *Clock) Clear() {
 }
 
 // interval is the number of the recording interval that Clock is in.
-func (c *Clock) interval() uint64 { return c.Clock / clockInterval }
+func (c *Clock) interval() uint64 { return c.Clock / ClockInterval }

@@ -150,12 +150,13 @@ func (h *Hierarchy) write(w *wire.Writer) {
 	w.U16(uint16(h.PolicyAlg))
 }
 
-func (h *Hierarchy) read(r *wire.Reader) {
-	h.Seed = readBytes(r)
-	h.Proof = readBytes(r)
+// read reads a hierarchy whose seed and proof have the size seed: 0 for the lockout
+// authorization.
+func (h *Hierarchy) read(r *wire.Reader, seed int) {
+	h.Seed = readExactly(r, seed)
+	h.Proof = readExactly(r, seed)
 	h.Auth = readBytes(r)
-	h.Policy = readBytes(r)
-	h.PolicyAlg = wire.Alg(r.U16())
+	h.Policy, h.PolicyAlg = readPolicy(r)
 }
 
 func (h *Hierarchies) writePersistent(w *wire.Writer) {
@@ -168,11 +169,11 @@ func (h *Hierarchies) writePersistent(w *wire.Writer) {
 }
 
 func (h *Hierarchies) readPersistent(r *wire.Reader) {
-	for _, x := range []*Hierarchy{&h.Owner, &h.Endorsement, &h.Lockout} {
-		x.read(r)
-	}
-	h.Platform.Seed = readBytes(r)
-	h.Platform.Proof = readBytes(r)
+	h.Owner.read(r, seedSize)
+	h.Endorsement.read(r, seedSize)
+	h.Lockout.read(r, 0)
+	h.Platform.Seed = readExactly(r, seedSize)
+	h.Platform.Proof = readExactly(r, seedSize)
 	h.DisableClear = readBool(r)
 }
 
@@ -189,8 +190,7 @@ func (h *Hierarchies) writeClear(w *wire.Writer) {
 
 func (h *Hierarchies) readClear(r *wire.Reader) {
 	h.Platform.Auth = readBytes(r)
-	h.Platform.Policy = readBytes(r)
-	h.Platform.PolicyAlg = wire.Alg(r.U16())
+	h.Platform.Policy, h.Platform.PolicyAlg = readPolicy(r)
 	h.Owner.Enabled = readBool(r)
 	h.Endorsement.Enabled = readBool(r)
 	h.PlatformNVEnabled = readBool(r)
@@ -204,6 +204,6 @@ func (h *Hierarchies) writeReset(w *wire.Writer) {
 }
 
 func (h *Hierarchies) readReset(r *wire.Reader) {
-	h.Null.Seed = readBytes(r)
-	h.Null.Proof = readBytes(r)
+	h.Null.Seed = readExactly(r, seedSize)
+	h.Null.Proof = readExactly(r, seedSize)
 }

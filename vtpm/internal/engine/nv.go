@@ -57,6 +57,7 @@ type NV struct {
 	MaxCounter uint64
 
 	indices map[wire.Handle]*NVIndex
+	undo    map[wire.Handle]orderlyState // by the command in flight: see rollback
 }
 
 func (n *NV) manufacture() { *n = NV{indices: make(map[wire.Handle]*NVIndex)} }
@@ -103,6 +104,7 @@ func (t *TPM) UndefineNV(handle wire.Handle) {
 	if x.Type() == wire.NTCounter && x.Has(wire.NVWritten) {
 		t.RaiseMaxCounter(x.Counter())
 	}
+	t.NV.keep(x)
 	clear(x.Auth)
 	clear(x.Data)
 	delete(t.NV.indices, handle)
@@ -132,6 +134,7 @@ func (t *TPM) RaiseMaxCounter(value uint64) {
 // WriteNV stores data at offset, sets WRITTEN, and makes it durable unless the
 // index is orderly. Before the first write the rest of the data is zero.
 func (t *TPM) WriteNV(x *NVIndex, offset int, data []byte) {
+	t.NV.keep(x)
 	first := !x.Has(wire.NVWritten)
 	if first {
 		clear(x.Data)
@@ -152,6 +155,7 @@ func (t *TPM) WriteNV(x *NVIndex, offset int, data []byte) {
 // for an orderly index too: a lock that a power cut opens is none.
 func (t *TPM) SetNVAttributes(x *NVIndex, a wire.TPMANV) {
 	if a != x.Public.Attributes {
+		t.NV.keep(x)
 		x.SetAttributes(a)
 		t.MarkNV(x.Public.NVIndex)
 	}
@@ -200,13 +204,28 @@ func (x *NVIndex) write(w *wire.Writer) {
 
 func (x *NVIndex) read(r *wire.Reader) {
 	x.Public.Read(r)
-	x.Public.AuthPolicy = append([]byte(nil), x.Public.AuthPolicy...)
 	x.Auth = readBytes(r)
-	x.Data = readBytes(r)
-	if r.OK() && len(x.Data) != int(x.Public.DataSize) {
-		r.Fail(wire.RCSize)
+	x.Data = readExactly(r, int(x.Public.DataSize))
+	if r.OK() {
+		x.check(r)
 	}
-	if x.Data == nil {
-		x.Data = []byte{}
+}
+
+// check fails the reader when the index is none that could have been defined, as
+// far as the rest of the engine relies on it.
+func (x *NVIndex) check(r *wire.Reader) {
+	digest := crypt.Size(x.Public.NameAlg)
+	size := 8
+	switch x.Type() {
+	case wire.NTOrdinary:
+		size = len(x.Data)
+	case wire.NTExtend:
+		size = digest
+	case wire.NTCounter, wire.NTBits, wire.NTPinFail, wire.NTPinPass:
+	default:
+		r.Fail(wire.RCAttributes)
+	}
+	if policy := len(x.Public.AuthPolicy); len(x.Data) != size || policy != 0 && policy != digest || len(x.Auth) > digest {
+		r.Fail(wire.RCSize)
 	}
 }

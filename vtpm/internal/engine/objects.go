@@ -241,7 +241,15 @@ func (o *Object) Read(r *wire.Reader) {
 	o.Name = readBytes(r)
 	o.Qualified = readBytes(r)
 	o.Hierarchy = wire.Handle(r.U32())
+	switch o.Hierarchy {
+	case wire.HandleOwner, wire.HandleEndorsement, wire.HandlePlatform, wire.HandleNull:
+	default:
+		r.Fail(wire.RCHierarchy)
+	}
 	flags := r.U8()
+	if flags >= flagDerived<<1 {
+		r.Fail(wire.RCValue)
+	}
 	o.PublicOnly = flags&flagPublicOnly != 0
 	o.External = flags&flagExternal != 0
 	o.Primary = flags&flagPrimary != 0

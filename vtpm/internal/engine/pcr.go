@@ -28,7 +28,7 @@ func pcrAttributesOf(pcr int) pcrAttributes {
 	case pcr < 16:
 		return pcrAttributes{extend: 0x1F, saved: true}
 	case pcr == 16, pcr == 23:
-		return pcrAttributes{reset: 0x1F, extend: 0x1F, uncount: true}
+		return pcrAttributes{reset: 0x0F, extend: 0x1F, uncount: true}
 	case pcr == 17, pcr == 18:
 		return pcrAttributes{reset: 0x10, extend: 0x1C, drtmOnes: true}
 	case pcr == 19:
@@ -138,6 +138,18 @@ func (p *PCRs) Banks() []wire.Alg {
 	return algs
 }
 
+// Allocation returns which PCRs each bank has, since the last _TPM_Init.
+func (p *PCRs) Allocation() wire.TPMLPCRSelection {
+	list := make(wire.TPMLPCRSelection, len(p.banks))
+	for i, b := range p.banks {
+		list[i] = wire.TPMSPCRSelection{
+			Hash:      b.alg,
+			PCRSelect: p.PropertySelect(func(pcr int) bool { return b.values[pcr] != nil }),
+		}
+	}
+	return list
+}
+
 // Value returns the PCR's value in a bank, or nil when it is not allocated. The
 // caller must not change it.
 func (p *PCRs) Value(alg wire.Alg, pcr int) []byte {
@@ -165,7 +177,14 @@ func (p *PCRs) Reset(pcr int) {
 }
 
 // MayReset reports whether TPM2_PCR_Reset of the PCR is allowed at the locality.
+// At locality 4 it is not: what the attributes allow there is a dynamic launch's.
 func (p *PCRs) MayReset(pcr int, locality uint8) bool {
+	return locality < 4 && p.ResetAttribute(pcr, locality)
+}
+
+// ResetAttribute reports whether the PCR's attributes have a reset at the
+// locality, for TPM_PT_PCR_RESET_L0 to _L4.
+func (p *PCRs) ResetAttribute(pcr int, locality uint8) bool {
 	return locality < 8 && pcrAttributesOf(pcr).reset&(1<<locality) != 0
 }
 
@@ -257,7 +276,7 @@ func (p *PCRs) readClear(r *wire.Reader) {
 	for _, b := range p.banks {
 		for i, v := range b.values {
 			if pcrAttributesOf(i).saved {
-				copy(v, r.Sized(len(v)))
+				copy(v, readExactly(r, len(v)))
 			}
 		}
 	}

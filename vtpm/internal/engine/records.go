@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/bootseal/bootseal/vtpm/internal/crypt"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
@@ -88,22 +90,8 @@ func (t *TPM) Commit() error {
 	}
 	clear(t.dirty)
 	t.committedInterval = t.Clock.interval()
-	return nil
-}
-
-// rollback makes the persistent state that of the store again, after a Commit
-// that failed.
-func (t *TPM) rollback() error {
-	saved, err := t.store.Load()
-	if err != nil {
-		return fmt.Errorf("load TPM state: %w", err)
-	}
-	clear(t.dirty)
-	now := t.Clock
-	if err := t.restore(saved); err != nil {
-		return err
-	}
-	t.Clock = now
+	t.uncommittedFailure = nil
+	t.lockoutBefore = t.Lockout
 	return nil
 }
 
@@ -181,7 +169,7 @@ func (t *TPM) restore(saved map[string][]byte) error {
 		return err
 	}
 	if version != formatVersion {
-		return fmt.Errorf("state has format %d, this version reads %d", version, formatVersion)
+		return fmt.Errorf("record %q: format %d, this version reads %d", RecordFormat, version, formatVersion)
 	}
 	for _, rec := range []struct {
 		name Record
@@ -207,32 +195,55 @@ func (t *TPM) restore(saved map[string][]byte) error {
 			return err
 		}
 	}
+	if err := t.checkShutdown(); err != nil {
+		return fmt.Errorf("record %q: %w", RecordShutdown, err)
+	}
 	t.committedInterval = t.Clock.interval()
 	return t.restoreEntities(saved)
 }
 
 func (t *TPM) restoreEntities(saved map[string][]byte) error {
 	for name := range saved {
-		kind, h := parseEntity(name)
-		switch kind {
-		case prefixNV:
-			x := new(NVIndex)
-			if err := t.decode(saved, Record(name), x.read); err != nil {
-				return err
-			}
-			t.NV.indices[h] = x
-		case prefixObject:
-			o := new(Object)
-			if err := t.decode(saved, Record(name), o.Read); err != nil {
-				return err
-			}
-			t.Objects.persistent[h] = o
-		default:
-			if !fixedRecord(Record(name)) {
-				return fmt.Errorf("unknown record %q", name)
-			}
+		var err error
+		switch kind, h := parseEntity(name); {
+		case kind == prefixNV && name == string(recordNV(h)):
+			err = t.restoreNV(saved, h)
+		case kind == prefixObject && name == string(recordObject(h)):
+			err = t.restoreObject(saved, h)
+		case !fixedRecord(Record(name)):
+			err = fmt.Errorf("unknown record %q", name)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (t *TPM) restoreNV(saved map[string][]byte, h wire.Handle) error {
+	x := new(NVIndex)
+	if err := t.decode(saved, recordNV(h), x.read); err != nil {
+		return err
+	}
+	if x.Public.NVIndex != h {
+		return fmt.Errorf("record %q is of NV index %v", recordNV(h), x.Public.NVIndex)
+	}
+	t.NV.indices[h] = x
+	return nil
+}
+
+func (t *TPM) restoreObject(saved map[string][]byte, h wire.Handle) error {
+	o := new(Object)
+	if err := t.decode(saved, recordObject(h), o.Read); err != nil {
+		return err
+	}
+	if h.Type() != wire.HTPersistent || o.Hierarchy == wire.HandleNull {
+		return fmt.Errorf("record %q is of no persistent object", recordObject(h))
+	}
+	if !bytes.Equal(o.Name, crypt.ObjectName(&o.Public)) {
+		return fmt.Errorf("record %q: the Name does not fit the public area", recordObject(h))
+	}
+	t.Objects.persistent[h] = o
 	return nil
 }
 
@@ -254,6 +265,7 @@ func (t *TPM) decode(saved map[string][]byte, name Record, read func(*wire.Reade
 		return fmt.Errorf("record %q is missing", name)
 	}
 	r := wire.NewReader(b, t.Limits())
+	r.Detach() // the store may use its memory again
 	read(r)
 	if r.OK() && r.Len() != 0 {
 		return fmt.Errorf("record %q: %d bytes too many", name, r.Len())

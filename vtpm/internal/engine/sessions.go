@@ -114,6 +114,10 @@ func (x *Sessions) startup(kind startupKind) {
 	}
 }
 
+// maxSessions bounds the sessions that a profile can have active: what the index of
+// a session's handle can count.
+const maxSessions = 1 << 24
+
 func sessionIndex(h wire.Handle) int { return int(h & 0x00FFFFFF) }
 
 func sessionHandle(index int, policy bool) wire.Handle {
@@ -177,11 +181,11 @@ func (t *TPM) SessionsAvailable() (loaded, active int) {
 	return t.Profile.LoadedSessions - l, t.Profile.ActiveSessions - a
 }
 
-// gapReached reports whether the oldest saved context is so old that the next
-// context counter would be ambiguous.
+// gapReached reports whether the next contextID would be further from the oldest
+// saved one's than TPM_PT_CONTEXT_GAP_MAX.
 func (t *TPM) gapReached() bool {
 	oldest, ok := t.Sessions.oldest()
-	return ok && t.Sessions.contextCounter-oldest >= uint64(t.Profile.ContextGap)
+	return ok && t.Sessions.contextCounter-oldest > uint64(t.Profile.ContextGap)
 }
 
 func (x *Sessions) oldest() (uint64, bool) {
@@ -287,6 +291,9 @@ func (x *Sessions) writeReset(w *wire.Writer) {
 func (x *Sessions) readReset(r *wire.Reader) {
 	x.contextCounter = r.U64()
 	n := r.U32()
+	if n > maxSessions {
+		r.Fail(wire.RCSize)
+	}
 	x.active = nil
 	for range n {
 		id, policy := r.U64(), readBool(r)

@@ -36,7 +36,7 @@ func (t *TPM) Shutdown(su wire.SU) error {
 	default:
 		return wire.RCValue.Param(1)
 	}
-	t.Lockout.used = false
+	t.Lockout.shutdown(t.Clock.Time)
 	t.Mark(RecordLockout)
 	t.Mark(RecordShutdown)
 	t.Mark(RecordCounters)
@@ -91,13 +91,40 @@ func (t *TPM) restoreVolatile(kind startupKind) error {
 	t.PCR.UpdateCounter = r.U32()
 	t.Objects.ContextID = r.U64()
 	t.Objects.ClearCount = r.U32()
-	if err := r.Err(); err != nil || kind == startupRestart {
+	if err := readAll(r); err != nil || kind == startupRestart {
 		return err
 	}
 	r = wire.NewReader(t.shutdown.clear, t.Limits())
 	t.Hierarchies.readClear(r)
 	t.PCR.readClear(r)
+	return readAll(r)
+}
+
+// readAll returns the reader's error, or one when there is something left to read.
+func readAll(r *wire.Reader) error {
+	if r.OK() && r.Len() != 0 {
+		r.Fail(wire.RCSize)
+	}
 	return r.Err()
+}
+
+// checkShutdown returns an error when the next Startup could not restore what the
+// last Shutdown left. It is known when the state is loaded, not in the middle of
+// the Startup.
+func (t *TPM) checkShutdown() error {
+	s := &t.shutdown
+	switch {
+	case s.kind == shutdownState:
+		trial := &TPM{Profile: t.Profile, shutdown: *s}
+		trial.PCR.Allocated = t.PCR.Allocated
+		trial.PCR.powerOn()
+		return trial.restoreVolatile(startupResume)
+	case s.kind > shutdownState:
+		return wire.RCValue
+	case len(s.reset) != 0 || len(s.clear) != 0:
+		return wire.RCSize
+	}
+	return nil
 }
 
 func (s *shutdownRecord) write(w *wire.Writer) {

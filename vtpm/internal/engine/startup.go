@@ -34,6 +34,7 @@ func (t *TPM) Startup(su wire.SU, locality uint8) error {
 	}
 	t.Clock.Epoch++ // Time started afresh at _TPM_Init
 	t.Lockout.startup(orderly)
+	t.Lockout.selfHeal(t)
 	if err := t.Hierarchies.startup(kind, t.RandomBytes); err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (t *TPM) Startup(su wire.SU, locality uint8) error {
 	t.startupNV(kind, orderly)
 	t.shutdown = shutdownRecord{}
 	t.locality = locality
-	t.started = true
+	t.started, t.startedOrderly = true, orderly
 	t.Mark(RecordLockout)
 	t.Mark(RecordCounters)
 	t.Mark(RecordShutdown)

@@ -49,16 +49,22 @@ type TPM struct {
 	PhysicalPresence bool     // asserted by the platform, for the command in flight
 	Command          *Command // the command in flight, nil between commands
 
-	presence map[wire.CC]struct{} // persistent: see DemandPresence
-	started  bool
-	shutdown shutdownRecord // how the TPM was last shut down
-	failure  error
-	drtm     *hashSequence // between _TPM_Hash_Start and _TPM_Hash_End
-	hcrtm    bool          // _TPM_Hash_End came before Startup: PCR 0 has an H-CRTM event
-	locality uint8         // of the Startup command, which PCR 0 starts from
+	presence       map[wire.CC]struct{} // persistent: see DemandPresence
+	started        bool
+	startedOrderly bool           // the last Startup came after an orderly shutdown
+	shutdown       shutdownRecord // how the TPM was last shut down
+	failure        error
+	drtm           *hashSequence // between _TPM_Hash_Start and _TPM_Hash_End
+	hcrtm          bool          // _TPM_Hash_End came before Startup: PCR 0 has an H-CRTM event
+	locality       uint8         // of the Startup command, which PCR 0 starts from
 
 	dirty             records
 	committedInterval uint64 // of the clock that the counters record holds
+
+	// What rollback needs besides the store.
+	clockBefore        Clock    // when the command in flight began
+	lockoutBefore      Lockout  // then, or at the last Commit
+	uncommittedFailure *Lockout // with a failed authorization that is not durable yet
 }
 
 // New returns a TPM with the state that rests in the store, or with a freshly
@@ -81,10 +87,14 @@ func New(o Options) (*TPM, error) {
 }
 
 // Init is the signal _TPM_Init: power was lost and came back. All volatile state
-// is gone, and the TPM waits for TPM2_Startup.
+// is gone, and the TPM waits for TPM2_Startup. A TPM that was in failure mode takes
+// its persistent state from the store again: it may have failed halfway through a
+// change.
 func (t *TPM) Init() {
 	t.started = false
-	t.failure = nil
+	if t.failure != nil {
+		t.failure = t.reload()
+	}
 	t.drtm, t.hcrtm = nil, false
 	t.Command = nil
 	t.Objects.powerOn(t.Profile.TransientObjects)
@@ -92,10 +102,14 @@ func (t *TPM) Init() {
 	t.PCR.powerOn()
 	t.Clock.powerOn(t.clock())
 	t.Lockout.powerOn()
+	t.powerOnTest()
 }
 
 // Started reports whether TPM2_Startup succeeded since the last _TPM_Init.
 func (t *TPM) Started() bool { return t.started }
+
+// StartedOrderly reports whether the last Startup came after an orderly shutdown.
+func (t *TPM) StartedOrderly() bool { return t.startedOrderly }
 
 // Fail puts the TPM into failure mode (Part 1, "Failure mode").
 func (t *TPM) Fail(reason error) {
@@ -157,22 +171,33 @@ func (t *TPM) manufacture() error {
 func (t *TPM) BeginCommand(c *Command) {
 	t.Command = c
 	t.Clock.update(t.clock())
-	t.Lockout.selfHeal(t)
+	t.lockoutBefore = t.Lockout
+	if t.started { // Startup has its say first
+		t.Lockout.selfHeal(t)
+	}
+	t.clockBefore = t.Clock
 	// Part 1, "_TPM_Hash_Start": any command ends the sequence.
 	t.drtm = nil
 }
 
-// EndCommand makes what the command changed durable. When that fails, the
-// persistent state is again what the store holds, and the error is a response
-// code for the caller.
+// EndCommand makes what the command changed durable. When that fails, the command
+// has not happened as far as what persists goes (see rollback), and the error is a
+// response code for the caller.
+//
+// A TPM in failure mode makes nothing durable: a command may have stopped halfway.
 func (t *TPM) EndCommand() error {
+	c := t.Command
 	t.Command = nil
+	if t.failure != nil {
+		return nil
+	}
 	if err := t.Commit(); err != nil {
-		if restoreErr := t.rollback(); restoreErr != nil {
-			t.Fail(errors.Join(err, restoreErr))
+		if rollbackErr := t.rollback(c); rollbackErr != nil {
+			t.Fail(errors.Join(err, rollbackErr))
 			return wire.RCFailure
 		}
 		return wire.RCNVUnavailable
 	}
+	t.NV.forgetUndo()
 	return nil
 }

@@ -1,0 +1,171 @@
+// Package predict says which PCR values the next boot of a machine will have,
+// event by event, and why.
+//
+//	p, err := predict.Next(log, old, new)
+//	p.Paths[0].PCRs        values by bank and PCR
+//	p.Paths[0].Unknown     PCRs that must not be sealed to
+//	p.Paths[0].Events      each with stage, file, reason and confidence
+//	p.Paths[0].Misses      holds it against the values of the boot that came
+//	p.Paths[0].Differences holds it against that boot's log
+//
+// The baseline is the log of a boot of this machine, which alone knows its
+// firmware; package bootchain has the models of what follows it. Values are those
+// at the moment when the initial ramdisk unseals, not at the end of the boot.
+package predict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bootseal/bootseal/bootchain"
+	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/pcr"
+)
+
+// Prediction is what is known about the next boot.
+type Prediction struct {
+	// Paths are the ways that the boot may take, the likeliest first. There is at
+	// least one.
+	Paths []Path `json:"paths"`
+}
+
+// Path is one way that the next boot may take.
+type Path struct {
+	Name  string `json:"name"`  // "firmware, shim, GRUB, Linux kernel"
+	Entry string `json:"entry"` // title of GRUB's menu entry, or ""
+	// PCRs are the predicted values, in the log's banks. PCRs in Unknown have none,
+	// nor do banks for which an event has no digest.
+	PCRs   pcr.Values `json:"pcrs"`
+	Events []Event    `json:"events"`
+	// Unknown are the PCRs, ascending, whose values cannot be told: never seal to
+	// them. They include those that no boot log speaks of.
+	Unknown []int `json:"unknown"`
+	// Doubts say why: at least one for each PCR in Unknown.
+	Doubts []bootchain.Doubt `json:"doubts"`
+
+	spec eventlog.Spec
+}
+
+// Event is an event that the next boot will log.
+type Event struct {
+	Stage       eventlog.Stage          `json:"stage"`
+	PCR         int                     `json:"pcr"`
+	Type        eventlog.Type           `json:"type"`
+	Description string                  `json:"description"` // what is measured, in words
+	Digests     map[pcr.Bank]pcr.Digest `json:"digests"`     // null if unknown
+	Confidence  bootchain.Confidence    `json:"confidence"`
+	Reason      string                  `json:"reason"`
+	Source      string                  `json:"source,omitempty"` // the file that it comes from
+	// Baseline is the index of the event in the baseline whose place it takes, -1
+	// if there is none.
+	Baseline int `json:"baseline"`
+	// Data is the event's data. Addresses in it are the baseline's.
+	Data []byte `json:"data"`
+}
+
+// Next predicts the next boot of the machine that wrote the baseline, which
+// booted the files of manifest old and will boot those of manifest new. They may
+// be the same: then nothing was changed.
+//
+// A manifest should have all files that are measured: firmware loads, GRUB's
+// scripts, kernel and initial ramdisk. What neither has is taken to stay as it
+// is, and the event says so. A changed script of GRUB needs both texts.
+func Next(baseline *eventlog.Log, old, new bootchain.Manifest) (*Prediction, error) {
+	boot, err := bootchain.Recognize(baseline)
+	if err != nil {
+		return nil, fmt.Errorf("predict: %w", err)
+	}
+	outcome, err := boot.Follow(bootchain.Files{Old: old, New: new})
+	if err != nil {
+		return nil, fmt.Errorf("predict: %w", err)
+	}
+	p := Path{Name: chainName(boot), Entry: outcome.Entry, spec: baseline.Spec}
+	for _, e := range outcome.Events {
+		p.Events = append(p.Events, Event{Stage: e.Stage, PCR: e.PCR, Type: e.Type, Digests: e.Digests,
+			Confidence: e.Confidence, Reason: e.Reason, Source: e.Source, Baseline: e.Baseline, Data: e.Data})
+	}
+	log := p.Log()
+	for i, x := range eventlog.Explain(log) {
+		p.Events[i].Description = x.Text
+	}
+	p.doubt(outcome.Doubts)
+	values, err := log.Replay()
+	if err != nil {
+		return nil, fmt.Errorf("predict: %w", err)
+	}
+	p.PCRs = p.reliable(values)
+	return &Prediction{Paths: []Path{p}}, nil
+}
+
+// chainName lists the programs of a boot.
+func chainName(b *bootchain.Boot) string {
+	var names []string
+	for _, c := range b.Components {
+		names = append(names, c.Stage.Title())
+	}
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// doubt sets Doubts and Unknown, each reason once.
+func (p *Path) doubt(doubts []bootchain.Doubt) {
+	for _, d := range slices.Concat(doubts, notLogged()) {
+		if !slices.Contains(p.Doubts, d) {
+			p.Doubts = append(p.Doubts, d)
+		}
+	}
+	slices.SortStableFunc(p.Doubts, func(a, b bootchain.Doubt) int { return a.PCR - b.PCR })
+	for _, d := range p.Doubts {
+		p.Unknown = append(p.Unknown, d.PCR)
+	}
+	p.Unknown = slices.Compact(p.Unknown)
+}
+
+// notLogged are the PCRs that a boot log says nothing about (PC Client Platform
+// TPM Profile, "PCR Attributes"; for PCR 10, Linux's integrity measurements).
+func notLogged() []bootchain.Doubt {
+	out := []bootchain.Doubt{
+		{PCR: 10, Reason: "the kernel's integrity measurements, which grow while the system runs"},
+		{PCR: 16, Reason: "any program can reset it"},
+	}
+	for i := 17; i <= 22; i++ {
+		out = append(out, bootchain.Doubt{PCR: i, Reason: "belongs to a dynamic launch"})
+	}
+	return append(out, bootchain.Doubt{PCR: 23, Reason: "any program can reset it"})
+}
+
+// reliable returns the values of PCRs that are known, in the banks in which all
+// of their events have digests.
+func (p *Path) reliable(values pcr.Values) pcr.Values {
+	out := make(pcr.Values)
+	for _, b := range values.Banks() {
+		missing := make(map[int]bool)
+		for i := range p.Events {
+			e := &p.Events[i]
+			if _, ok := e.Digests[b]; !ok && e.Type != eventlog.NoAction {
+				missing[e.PCR] = true
+			}
+		}
+		for i := range pcr.Count {
+			if v, ok := values.Get(b, i); ok && !missing[i] && !slices.Contains(p.Unknown, i) {
+				out.Set(b, i, v)
+			}
+		}
+	}
+	return out
+}
+
+// Known returns the PCRs that have a predicted value in a bank: those that a key
+// may be sealed to.
+func (p *Path) Known(b pcr.Bank) pcr.Selection { return p.PCRs.Selection(b) }
+
+// Log returns the predicted events as a log. Unknown events have no digests, so
+// that it replays to the values of PCRs that are known.
+func (p *Path) Log() *eventlog.Log {
+	l := &eventlog.Log{Spec: p.spec}
+	for _, e := range p.Events {
+		l.Events = append(l.Events, eventlog.Event{PCR: e.PCR, Type: e.Type, Digests: e.Digests, Data: e.Data})
+	}
+	l.Renumber()
+	return l
+}

@@ -1,0 +1,333 @@
+package vtpm_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-tpm/tpm2"
+
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
+
+// readNV is a command that the index's own authorization allows.
+func readNV(x *nvIndex, s ...*session) request {
+	return request{wire.CCNVRead, []entity{x.entity, x.entity}, s, params(uint16(8), uint16(0)), 0}
+}
+
+// protected defines and writes an index whose authValue "right" is protected from
+// guessing.
+func (c *client) protected() *nvIndex {
+	c.Helper()
+	x := c.defineNV(wire.NVAuthRead|wire.NVOwnerWrite, "right", nil, 8)
+	c.write(x, make([]byte, 8)...)
+	return x
+}
+
+// TestPassword: a password is compared without trailing zeros.
+func TestPassword(t *testing.T) {
+	c := open(t)
+	e := c.setAuth(owner, "pass\x00\x00")
+	for password, want := range map[string]wire.RC{
+		"pass":                   wire.RCSuccess,
+		"pass\x00":               wire.RCSuccess,
+		"pass\x00\x00\x00\x00":   wire.RCSuccess,
+		"":                       wire.RCBadAuth.Session(1),
+		"pas":                    wire.RCBadAuth.Session(1),
+		"pass ":                  wire.RCBadAuth.Session(1),
+		"\x00pass":               wire.RCBadAuth.Session(1),
+		strings.Repeat("p", 64):  wire.RCBadAuth.Session(1),
+		strings.Repeat("p", 65):  wire.RCSize.Session(1),
+		"pass" + "\x00" + "more": wire.RCBadAuth.Session(1),
+	} {
+		if x := c.do(changeAuth(e, pw(password))); x.rc != want {
+			t.Errorf("%q: %v, want %v", password, x.rc, want)
+		}
+	}
+}
+
+// TestTrailingZerosInHMAC: an authValue enters the HMAC key without its trailing
+// zeros.
+func TestTrailingZerosInHMAC(t *testing.T) {
+	c := open(t)
+	e := c.setAuth(owner, "pass\x00\x00")
+	c.ok(changeAuth(e, c.hmacSession().authorizes("pass")))
+	c.fails(changeAuth(e, c.hmacSession().authorizes("pass\x00\x00x")), wire.RCBadAuth.Session(1))
+}
+
+// TestWrongHMAC: the response code says which session's HMAC is wrong.
+func TestWrongHMAC(t *testing.T) {
+	c := open(t)
+	wrong := c.hmacSession().with(wire.SessContinue | wire.SessAudit)
+	wrong.tamper = true
+	c.fails(changeAuth(owner, wrong), wire.RCBadAuth.Session(1))
+	c.fails(changeAuth(owner, pw(""), wrong), wire.RCBadAuth.Session(2))
+	c.fails(request{cc: wire.CCGetRandom, sessions: []*session{wrong}, params: params(uint16(8))}, wire.RCBadAuth.Session(1))
+}
+
+// TestHMACCoversAttributes: an attribute that was changed on the way is noticed.
+func TestHMACCoversAttributes(t *testing.T) {
+	c := open(t)
+	e := c.setAuth(owner, "owner auth")
+	s := c.hmacSession().authorizes("owner auth")
+	command := c.encode(changeAuth(e, s))
+	at := 10 + 4 + 4 + 4 + 2 + 16 // header, handle, size, session handle, nonce
+	if command[at] != byte(wire.SessContinue) {
+		t.Fatalf("attributes %#x", command[at])
+	}
+	command[at] = 0
+	if rc := codeOf(c.Execute(0, command)); rc != wire.RCBadAuth.Session(1) {
+		t.Error(rc)
+	}
+}
+
+// TestFailuresCount: wrong passwords of a protected entity are TPM_RC_AUTH_FAIL
+// and lead to lockout, in which the right one does not help. What is not
+// protected is not concerned. Time heals.
+func TestFailuresCount(t *testing.T) {
+	c := open(t)
+	x := c.protected()
+	c.fails(changeAuth(owner, pw("wrong")), wire.RCBadAuth.Session(1))
+	for range 3 {
+		c.ok(readNV(x, pw("right")))
+		c.fails(readNV(x, pw("wrong")), wire.RCAuthFail.Session(1))
+	}
+	c.fails(readNV(x, pw("right")), wire.RCLockout)
+	c.fails(readNV(x, c.hmacSession().authorizes("right")), wire.RCLockout)
+	c.ok(changeAuth(owner, pw("")))
+	c.Advance(999 * time.Second)
+	c.fails(readNV(x, pw("right")), wire.RCLockout)
+	c.Advance(time.Second)
+	c.ok(readNV(x, pw("right")))
+	c.fails(readNV(x, pw("wrong")), wire.RCAuthFail.Session(1))
+	c.fails(readNV(x, pw("right")), wire.RCLockout)
+	c.ok(request{wire.CCDictionaryAttackLockReset, []entity{lockout}, []*session{pw("")}, nil, 0})
+	c.ok(readNV(x, pw("right")))
+}
+
+// TestFailuresCountWithHMAC: so do wrong HMACs.
+func TestFailuresCountWithHMAC(t *testing.T) {
+	c := open(t)
+	x := c.protected()
+	for range 3 {
+		c.fails(readNV(x, c.hmacSession().authorizes("wrong")), wire.RCAuthFail.Session(1))
+	}
+	c.fails(readNV(x, pw("right")), wire.RCLockout)
+}
+
+// TestFailuresSurvivePowerCut: cutting the power does not give guesses back: the
+// last one may have been about to be counted, so it costs one more.
+func TestFailuresSurvivePowerCut(t *testing.T) {
+	c := open(t)
+	x := c.protected()
+	c.fails(readNV(x, pw("wrong")), wire.RCAuthFail.Session(1))
+	c.PowerCycle(t)
+	c.ok(readNV(x, pw("right")))
+	c.PowerCycle(t)
+	c.fails(readNV(x, pw("right")), wire.RCLockout)
+}
+
+// TestLockoutAuth: the lockout authorization locks itself at the first failure,
+// for the time of lockoutRecovery.
+func TestLockoutAuth(t *testing.T) {
+	c := open(t)
+	e := c.setAuth(lockout, "lockout auth")
+	reset := func(s *session) request {
+		return request{wire.CCDictionaryAttackLockReset, []entity{e}, []*session{s}, nil, 0}
+	}
+	c.ok(reset(pw("lockout auth")))
+	c.fails(reset(pw("wrong")), wire.RCAuthFail.Session(1))
+	c.fails(reset(pw("lockout auth")), wire.RCLockout)
+	c.fails(reset(c.hmacSession().authorizes("lockout auth")), wire.RCLockout)
+	c.ok(readNV(c.protected(), pw("right")))
+	c.Advance(1000 * time.Second)
+	c.ok(reset(c.hmacSession().authorizes("lockout auth")))
+}
+
+// TestBoundToProtected: a session that is bound to a protected entity counts for
+// it whatever it is used for, and is of no use in lockout.
+func TestBoundToProtected(t *testing.T) {
+	c := open(t)
+	x := c.protected()
+	audit := c.start(wire.SEHMAC, wire.AlgSHA256, noSym, x.entity).with(wire.SessContinue | wire.SessAudit)
+	getRandom := request{cc: wire.CCGetRandom, sessions: []*session{audit}, params: params(uint16(8))}
+	c.ok(getRandom)
+	audit.tamper = true
+	for range 3 {
+		c.fails(getRandom, wire.RCAuthFail.Session(1))
+	}
+	audit.tamper = false
+	c.fails(getRandom, wire.RCLockout)
+	c.fails(readNV(x, pw("right")), wire.RCLockout)
+}
+
+// TestBoundToLockout: a session that is bound to the lockout authorization locks
+// that, and not the others.
+func TestBoundToLockout(t *testing.T) {
+	c := open(t)
+	e := c.setAuth(lockout, "lockout auth")
+	s := c.start(wire.SEHMAC, wire.AlgSHA256, noSym, e)
+	s.tamper = true
+	c.fails(changeAuth(owner, s), wire.RCAuthFail.Session(1))
+	s.tamper = false
+	c.fails(changeAuth(owner, s), wire.RCLockout)
+	c.fails(changeAuth(e, pw("lockout auth")), wire.RCLockout)
+	c.ok(readNV(c.protected(), pw("right")))
+}
+
+// TestPolicyBoundToProtected: a policy session does not authorize with the
+// authValue it was bound with, but counts for that entity all the same.
+func TestPolicyBoundToProtected(t *testing.T) {
+	c := open(t)
+	x := c.protected()
+	c.setPolicy(owner, make([]byte, 32))
+	s := c.start(wire.SEPolicy, wire.AlgSHA256, noSym, x.entity)
+	c.ok(changeAuth(owner, s))
+	s.tamper = true
+	for range 3 {
+		c.fails(changeAuth(owner, s), wire.RCAuthFail.Session(1))
+	}
+	s.tamper = false
+	c.fails(changeAuth(owner, s), wire.RCLockout)
+}
+
+// setPolicy gives a hierarchy an authPolicy by SHA-256.
+func (c *client) setPolicy(e entity, policy []byte) {
+	c.Helper()
+	c.ok(request{wire.CCSetPrimaryPolicy, []entity{e}, []*session{pw(string(e.auth))}, params(policy, wire.AlgSHA256), 0})
+}
+
+// TestRoles: what cannot authorize, before any value is compared.
+func TestRoles(t *testing.T) {
+	c := open(t)
+	create := func(attributes tpm2.TPMAObject) entity {
+		attributes.FixedTPM, attributes.FixedParent, attributes.NoDA = true, true, true
+		key, _ := createPrimary(t, c.TPM, tpm2.TPMTPublic{
+			Type: tpm2.TPMAlgKeyedHash, NameAlg: tpm2.TPMAlgSHA256, ObjectAttributes: attributes,
+			AuthPolicy: tpm2.TPM2BDigest{Buffer: make([]byte, 32)},
+			Parameters: tpm2.NewTPMUPublicParms(tpm2.TPMAlgKeyedHash, &tpm2.TPMSKeyedHashParms{Scheme: tpm2.TPMTKeyedHashScheme{Scheme: tpm2.TPMAlgNull}}),
+		}, "sealed")
+		return entity{handle: wire.Handle(key.Handle), name: key.Name.Buffer}
+	}
+	policyOnly := create(tpm2.TPMAObject{})
+	withAuth := create(tpm2.TPMAObject{UserWithAuth: true})
+	adminWithPolicy := create(tpm2.TPMAObject{UserWithAuth: true, AdminWithPolicy: true})
+	_, public := createPrimary(t, c.TPM, tpm2.ECCSRKTemplate)
+	loaded, err := tpm2.LoadExternal{InPublic: tpm2.New2B(public), Hierarchy: tpm2.TPMRHOwner}.Execute(c.TPM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	publicOnly := entity{handle: wire.Handle(loaded.ObjectHandle), name: loaded.Name.Buffer}
+	readOnly := c.defineNV(wire.NVOwnerRead|wire.NVPolicyWrite, "", make([]byte, 32), 8)
+	special := c.definePlatformNV(wire.NVPolicyDelete|wire.NVPPRead|wire.NVPPWrite, make([]byte, 32))
+
+	unseal := func(e entity, s *session) request { return request{wire.CCUnseal, []entity{e}, []*session{s}, nil, 0} }
+	change := func(e entity, s *session) request {
+		return request{wire.CCObjectChangeAuth, []entity{e, e}, []*session{s}, params(""), 0}
+	}
+	policy := func() *session { return c.start(wire.SEPolicy, wire.AlgSHA256, noSym) }
+	for _, x := range []struct {
+		reason string
+		r      request
+		want   wire.RC
+	}{
+		{"USER role with the authValue, and userWithAuth is set", unseal(withAuth, pw("")), wire.RCSuccess},
+		{"USER role with the authValue, and userWithAuth is clear", unseal(policyOnly, pw("")), wire.RCAuthUnavailable},
+		{"the same with an HMAC session", unseal(policyOnly, c.hmacSession()), wire.RCAuthUnavailable},
+		{"USER role with a policy", unseal(policyOnly, policy()), wire.RCSuccess},
+		{"ADMIN role with the authValue, and adminWithPolicy is set", change(adminWithPolicy, pw("")), wire.RCAuthType},
+		{"ADMIN role with the authValue, userWithAuth and adminWithPolicy clear: the authValue does, and the parent is wrong", change(policyOnly, pw("")), wire.RCType.Handle(2)},
+		{"ADMIN role with a policy that does not name the command", change(adminWithPolicy, policy()), wire.RCPolicyFail.Session(1)},
+		{"ADMIN role of an NV index with its authValue", request{wire.CCNVUndefineSpaceSpecial, []entity{special.entity, platform}, []*session{pw(""), pw("")}, nil, 0}, wire.RCAuthType},
+		{"DUP role with the authValue", request{wire.CCDuplicate, []entity{withAuth, {handle: wire.HandleNull}}, []*session{pw("")}, params("", wire.AlgNull), 0}, wire.RCAuthType},
+		{"a public area only has no authValue", request{wire.CCCreate, []entity{publicOnly}, []*session{pw("")}, nil, 0}, wire.RCAuthUnavailable},
+		{"nor a policy", request{wire.CCCreate, []entity{publicOnly}, []*session{policy()}, nil, 0}, wire.RCAuthUnavailable},
+		{"a hierarchy without a policy", changeAuth(owner, policy()), wire.RCAuthUnavailable},
+		{"TPM_RH_NULL has none", request{wire.CCCreatePrimary, []entity{{handle: wire.HandleNull}}, []*session{policy()}, nil, 0}, wire.RCAuthUnavailable},
+		{"a PCR has none", request{wire.CCPCRExtend, []entity{{handle: 16}}, []*session{policy()}, params(uint32(0)), 0}, wire.RCAuthUnavailable},
+		{"reading an NV index without AUTHREAD", readNV(readOnly, pw("")), wire.RCAuthUnavailable},
+		{"writing an NV index without AUTHWRITE", request{wire.CCNVWrite, []entity{readOnly.entity, readOnly.entity}, []*session{pw("")}, params("1", uint16(0)), 0}, wire.RCAuthUnavailable},
+		{"reading an NV index without POLICYREAD", readNV(readOnly, policy()), wire.RCAuthUnavailable},
+		{"writing an NV index with POLICYWRITE", request{wire.CCNVWrite, []entity{readOnly.entity, readOnly.entity}, []*session{policy()}, params("1", uint16(0)), 0}, wire.RCSuccess},
+	} {
+		if have := c.do(x.r).rc; have != x.want {
+			t.Errorf("%s: %v, want %v", x.reason, have, x.want)
+		}
+	}
+}
+
+// TestEmptyPolicyIsNone: an NV index without an authPolicy cannot be used with
+// one, not even where the digest of a new session would equal it.
+func TestEmptyPolicyIsNone(t *testing.T) {
+	c := open(t)
+	x := c.defineNV(wire.NVOwnerWrite|wire.NVOwnerRead|wire.NVPolicyRead, "", nil, 8)
+	c.fails(readNV(x, c.start(wire.SEPolicy, wire.AlgSHA256, noSym)), wire.RCAuthUnavailable)
+}
+
+// TestPhysicalPresence: platform authorization of a command that demands physical
+// presence needs it, whatever the password.
+func TestPhysicalPresence(t *testing.T) {
+	c := open(t)
+	demand := request{wire.CCPPCommands, []entity{platform}, []*session{pw("")}, params(uint32(1), wire.CCHierarchyChangeAuth, uint32(0)), 0}
+	c.fails(demand, wire.RCPP.Session(1))
+	c.SetPhysicalPresence(true)
+	c.ok(demand)
+	c.SetPhysicalPresence(false)
+	c.fails(changeAuth(platform, pw("wrong")), wire.RCPP.Session(1))
+	c.ok(changeAuth(owner, pw("")))
+	c.SetPhysicalPresence(true)
+	c.ok(changeAuth(platform, pw("")))
+}
+
+// pinIndex defines a PIN index that allows limit uses, its authValue is "pin".
+func (c *client) pinIndex(kind wire.NT, limit byte) *nvIndex {
+	c.Helper()
+	x := c.defineNV((wire.NVOwnerWrite | wire.NVOwnerRead | wire.NVAuthRead | wire.NVNoDA).WithType(kind), "pin", nil, 8)
+	c.fails(readNV(x, pw("pin")), wire.RCAuthUnavailable) // before the limit is written
+	c.write(x, 0, 0, 0, 0, 0, 0, 0, limit)
+	return x
+}
+
+// pinCount returns the number of uses or failures that the index has counted.
+func (c *client) pinCount(x *nvIndex) byte {
+	c.Helper()
+	return c.ok(request{wire.CCNVRead, []entity{owner, x.entity}, []*session{pw("")}, params(uint16(8), uint16(0)), 0}).params[5]
+}
+
+// TestPinFail: a PIN FAIL index counts failures, a success forgets them, and at
+// the limit the PIN is of no use.
+func TestPinFail(t *testing.T) {
+	c := open(t)
+	x := c.pinIndex(wire.NTPinFail, 2)
+	c.fails(readNV(x, pw("wrong")), wire.RCBadAuth.Session(1))
+	if n := c.pinCount(x); n != 1 {
+		t.Errorf("after a failure pinCount is %d", n)
+	}
+	c.ok(readNV(x, pw("pin")))
+	if n := c.pinCount(x); n != 0 {
+		t.Errorf("after a success pinCount is %d", n)
+	}
+	c.fails(readNV(x, c.hmacSession().authorizes("wrong")), wire.RCBadAuth.Session(1))
+	c.fails(readNV(x, pw("wrong")), wire.RCBadAuth.Session(1))
+	c.fails(readNV(x, pw("pin")), wire.RCAuthUnavailable)
+	if n := c.pinCount(x); n != 2 {
+		t.Errorf("at the limit pinCount is %d", n)
+	}
+}
+
+// TestPinPass: a PIN PASS index counts uses, and failures do not matter.
+func TestPinPass(t *testing.T) {
+	c := open(t)
+	x := c.pinIndex(wire.NTPinPass, 2)
+	c.fails(readNV(x, pw("wrong")), wire.RCBadAuth.Session(1))
+	c.ok(readNV(x, pw("pin")))
+	c.fails(readNV(x, pw("wrong")), wire.RCBadAuth.Session(1))
+	if n := c.pinCount(x); n != 1 {
+		t.Errorf("after one use pinCount is %d", n)
+	}
+	c.ok(readNV(x, c.hmacSession().authorizes("pin")))
+	c.fails(readNV(x, pw("pin")), wire.RCAuthUnavailable)
+	if n := c.pinCount(x); n != 2 {
+		t.Errorf("at the limit pinCount is %d", n)
+	}
+}
