@@ -1,45 +1,15 @@
 package attest_test
 
 import (
-	"os/exec"
-	"path/filepath"
+	"crypto/rand"
 	"testing"
-	"time"
 
-	"github.com/google/go-tpm/tpm2"
+	"github.com/bootseal/bootseal/vtpm"
+	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 	"github.com/google/go-tpm/tpm2/transport"
-	"github.com/google/go-tpm/tpm2/transport/linuxudstpm"
 )
 
-// open returns a fresh TPM, started with TPM2_Startup(CLEAR).
+// open returns a fresh TPM with seeds of its own, started with TPM2_Startup(CLEAR).
 func open(t testing.TB) transport.TPM {
-	t.Helper()
-	path, err := exec.LookPath("swtpm")
-	if err != nil {
-		t.Skip("needs swtpm in PATH")
-	}
-	dir := t.TempDir()
-	socket := filepath.Join(dir, "tpm.sock")
-	cmd := exec.Command(path, "socket", "--tpm2",
-		"--server", "type=unixio,path="+socket,
-		"--ctrl", "type=unixio,path="+filepath.Join(dir, "ctrl.sock"),
-		"--flags", "not-need-init,startup-clear",
-		"--tpmstate", "dir="+dir)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for range 500 {
-		if tpm, err := linuxudstpm.Open(socket); err == nil {
-			if _, err = (tpm2.GetRandom{BytesRequested: 1}).Execute(tpm); err == nil {
-				return tpm
-			}
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("swtpm does not answer")
-	return nil
+	return vtpmtest.OpenOptions(t, vtpm.Options{Entropy: rand.Reader})
 }

@@ -1,22 +1,36 @@
 package seal_test
 
 import (
+	"crypto/rand"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/bootseal/bootseal/vtpm"
+	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 	"github.com/google/go-tpm/tpm2/transport/linuxudstpm"
 )
 
-// open returns a fresh TPM, started with TPM2_Startup(CLEAR).
+// open returns a fresh TPM with seeds of its own, started with TPM2_Startup(CLEAR). bootseal's own, or
+// with BOOTSEAL_TEST_TPM=swtpm in the environment the swtpm that is in PATH, to
+// see that both do the same.
 func open(t testing.TB) transport.TPM {
+	t.Helper()
+	if os.Getenv("BOOTSEAL_TEST_TPM") == "swtpm" {
+		return openSwtpm(t)
+	}
+	return vtpmtest.OpenOptions(t, vtpm.Options{Entropy: rand.Reader})
+}
+
+func openSwtpm(t testing.TB) transport.TPM {
 	t.Helper()
 	path, err := exec.LookPath("swtpm")
 	if err != nil {
-		t.Skip("needs swtpm in PATH")
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "tpm.sock")

@@ -72,7 +72,7 @@ func TestExclusiveDemanded(t *testing.T) {
 }
 
 // TestStaysExclusive: commands that fail, and those that take no sessions, leave
-// exclusivity alone.
+// exclusivity alone; so does a way out of the TPM and back.
 func TestStaysExclusive(t *testing.T) {
 	c := open(t)
 	s, other := c.hmacSession(), c.hmacSession()
@@ -81,6 +81,10 @@ func TestStaysExclusive(t *testing.T) {
 	c.ok(request{cc: wire.CCFlushContext, params: params(other.handle)})
 	if !c.auditing(s, exclusive) {
 		t.Error("exclusivity is lost")
+	}
+	c.saveAndLoad(s)
+	if !c.auditing(s, exclusive) {
+		t.Error("exclusivity is lost with the context")
 	}
 }
 
@@ -104,9 +108,9 @@ func TestAuditEndsBinding(t *testing.T) {
 	c := open(t)
 	e := c.setAuth(owner, "owner auth")
 	s := c.start(wire.SEHMAC, wire.AlgSHA256, noSym, e).with(audits)
-	c.ok(changeAuth(e, s))
-	c.fails(changeAuth(e, s), wire.RCBadAuth.Session(1))
-	c.ok(changeAuth(e, s.authorizes("owner auth")))
+	c.ok(keepAuth(e, s))
+	c.fails(keepAuth(e, s), wire.RCBadAuth.Session(1))
+	c.ok(keepAuth(e, s.authorizes("owner auth")))
 }
 
 // auditDigest returns the session's audit digest, from an attestation that nobody
@@ -163,7 +167,7 @@ func TestSessionAuditDigest(t *testing.T) {
 		rpHash := digest(h, make([]byte, 4), wire.Marshal(r.cc), response[size:size+n])
 		want = digest(h, want, cpHash, rpHash)
 	}
-	change := changeAuth(e)
+	change := keepAuth(e)
 	audited(change, audits|wire.SessDecrypt)
 	change.sessions = []*session{s}
 	s.tamper = true

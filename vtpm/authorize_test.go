@@ -40,7 +40,7 @@ func TestPassword(t *testing.T) {
 		strings.Repeat("p", 65):  wire.RCSize.Session(1),
 		"pass" + "\x00" + "more": wire.RCBadAuth.Session(1),
 	} {
-		if x := c.do(changeAuth(e, pw(password))); x.rc != want {
+		if x := c.do(keepAuth(e, pw(password))); x.rc != want {
 			t.Errorf("%q: %v, want %v", password, x.rc, want)
 		}
 	}
@@ -51,8 +51,8 @@ func TestPassword(t *testing.T) {
 func TestTrailingZerosInHMAC(t *testing.T) {
 	c := open(t)
 	e := c.setAuth(owner, "pass\x00\x00")
-	c.ok(changeAuth(e, c.hmacSession().authorizes("pass")))
-	c.fails(changeAuth(e, c.hmacSession().authorizes("pass\x00\x00x")), wire.RCBadAuth.Session(1))
+	c.ok(keepAuth(e, c.hmacSession().authorizes("pass")))
+	c.fails(keepAuth(e, c.hmacSession().authorizes("pass\x00\x00x")), wire.RCBadAuth.Session(1))
 }
 
 // TestWrongHMAC: the response code says which session's HMAC is wrong.
@@ -60,8 +60,8 @@ func TestWrongHMAC(t *testing.T) {
 	c := open(t)
 	wrong := c.hmacSession().with(wire.SessContinue | wire.SessAudit)
 	wrong.tamper = true
-	c.fails(changeAuth(owner, wrong), wire.RCBadAuth.Session(1))
-	c.fails(changeAuth(owner, pw(""), wrong), wire.RCBadAuth.Session(2))
+	c.fails(keepAuth(owner, wrong), wire.RCBadAuth.Session(1))
+	c.fails(keepAuth(owner, pw(""), wrong), wire.RCBadAuth.Session(2))
 	c.fails(request{cc: wire.CCGetRandom, sessions: []*session{wrong}, params: params(uint16(8))}, wire.RCBadAuth.Session(1))
 }
 
@@ -70,7 +70,7 @@ func TestHMACCoversAttributes(t *testing.T) {
 	c := open(t)
 	e := c.setAuth(owner, "owner auth")
 	s := c.hmacSession().authorizes("owner auth")
-	command := c.encode(changeAuth(e, s))
+	command := c.encode(keepAuth(e, s))
 	at := 10 + 4 + 4 + 4 + 2 + 16 // header, handle, size, session handle, nonce
 	if command[at] != byte(wire.SessContinue) {
 		t.Fatalf("attributes %#x", command[at])
@@ -87,14 +87,14 @@ func TestHMACCoversAttributes(t *testing.T) {
 func TestFailuresCount(t *testing.T) {
 	c := open(t)
 	x := c.protected()
-	c.fails(changeAuth(owner, pw("wrong")), wire.RCBadAuth.Session(1))
+	c.fails(keepAuth(owner, pw("wrong")), wire.RCBadAuth.Session(1))
 	for range 3 {
 		c.ok(readNV(x, pw("right")))
 		c.fails(readNV(x, pw("wrong")), wire.RCAuthFail.Session(1))
 	}
 	c.fails(readNV(x, pw("right")), wire.RCLockout)
 	c.fails(readNV(x, c.hmacSession().authorizes("right")), wire.RCLockout)
-	c.ok(changeAuth(owner, pw("")))
+	c.ok(keepAuth(owner, pw("")))
 	c.Advance(999 * time.Second)
 	c.fails(readNV(x, pw("right")), wire.RCLockout)
 	c.Advance(time.Second)
@@ -168,10 +168,10 @@ func TestBoundToLockout(t *testing.T) {
 	e := c.setAuth(lockout, "lockout auth")
 	s := c.start(wire.SEHMAC, wire.AlgSHA256, noSym, e)
 	s.tamper = true
-	c.fails(changeAuth(owner, s), wire.RCAuthFail.Session(1))
+	c.fails(keepAuth(owner, s), wire.RCAuthFail.Session(1))
 	s.tamper = false
-	c.fails(changeAuth(owner, s), wire.RCLockout)
-	c.fails(changeAuth(e, pw("lockout auth")), wire.RCLockout)
+	c.fails(keepAuth(owner, s), wire.RCLockout)
+	c.fails(keepAuth(e, pw("lockout auth")), wire.RCLockout)
 	c.ok(readNV(c.protected(), pw("right")))
 }
 
@@ -182,13 +182,13 @@ func TestPolicyBoundToProtected(t *testing.T) {
 	x := c.protected()
 	c.setPolicy(owner, make([]byte, 32))
 	s := c.start(wire.SEPolicy, wire.AlgSHA256, noSym, x.entity)
-	c.ok(changeAuth(owner, s))
+	c.ok(keepAuth(owner, s))
 	s.tamper = true
 	for range 3 {
-		c.fails(changeAuth(owner, s), wire.RCAuthFail.Session(1))
+		c.fails(keepAuth(owner, s), wire.RCAuthFail.Session(1))
 	}
 	s.tamper = false
-	c.fails(changeAuth(owner, s), wire.RCLockout)
+	c.fails(keepAuth(owner, s), wire.RCLockout)
 }
 
 // setPolicy gives a hierarchy an authPolicy by SHA-256.
@@ -242,7 +242,7 @@ func TestRoles(t *testing.T) {
 		{"DUP role with the authValue", request{wire.CCDuplicate, []entity{withAuth, {handle: wire.HandleNull}}, []*session{pw("")}, params("", wire.AlgNull), 0}, wire.RCAuthType},
 		{"a public area only has no authValue", request{wire.CCCreate, []entity{publicOnly}, []*session{pw("")}, nil, 0}, wire.RCAuthUnavailable},
 		{"nor a policy", request{wire.CCCreate, []entity{publicOnly}, []*session{policy()}, nil, 0}, wire.RCAuthUnavailable},
-		{"a hierarchy without a policy", changeAuth(owner, policy()), wire.RCAuthUnavailable},
+		{"a hierarchy without a policy", keepAuth(owner, policy()), wire.RCAuthUnavailable},
 		{"TPM_RH_NULL has none", request{wire.CCCreatePrimary, []entity{{handle: wire.HandleNull}}, []*session{policy()}, nil, 0}, wire.RCAuthUnavailable},
 		{"a PCR has none", request{wire.CCPCRExtend, []entity{{handle: 16}}, []*session{policy()}, params(uint32(0)), 0}, wire.RCAuthUnavailable},
 		{"reading an NV index without AUTHREAD", readNV(readOnly, pw("")), wire.RCAuthUnavailable},
@@ -273,10 +273,10 @@ func TestPhysicalPresence(t *testing.T) {
 	c.SetPhysicalPresence(true)
 	c.ok(demand)
 	c.SetPhysicalPresence(false)
-	c.fails(changeAuth(platform, pw("wrong")), wire.RCPP.Session(1))
-	c.ok(changeAuth(owner, pw("")))
+	c.fails(keepAuth(platform, pw("wrong")), wire.RCPP.Session(1))
+	c.ok(keepAuth(owner, pw("")))
 	c.SetPhysicalPresence(true)
-	c.ok(changeAuth(platform, pw("")))
+	c.ok(keepAuth(platform, pw("")))
 }
 
 // pinIndex defines a PIN index that allows limit uses, its authValue is "pin".

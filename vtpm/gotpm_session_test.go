@@ -39,16 +39,14 @@ func startSessions(b *bench) {
 	}
 }
 
-// TestSessionKeys: sessions of every hash, salt, binding and cipher authorize and
-// encrypt; those that end with the command, and those that go on.
+// TestSessionKeys: HMAC and policy sessions of every hash, salt, binding and cipher
+// authorize and encrypt, one that ends with the command and one that goes on.
 func TestSessionKeys(t *testing.T) {
 	b := openBench(t, ways[0])
-	sealedObject := b.load(sealedTemplate(policyOf(t, tpm2.TPMAlgSHA256)), "auth", "the secret data")
-	attributes := sealed
-	attributes.NoDA = false
-	template := sealedTemplate(nil)
-	template.ObjectAttributes = attributes
-	sealedObject = b.load(template, "auth", "the secret data")
+	guarded := sealedTemplate(nil)
+	guarded.ObjectAttributes.NoDA = false
+	o := b.load(guarded, "auth", "the secret data")
+	other := b.load(sealedTemplate(nil), "auth of the other", "other data")
 	salts := []key{{}, {handle: eccParent, public: b.public[eccParent]}, {handle: rsaParent, public: b.public[rsaParent]}}
 	for _, x := range []tpm2.TPMTPublic{
 		eccTemplate(storage, tpm2.TPMECCNistP384, tpm2.TPMAlgSHA384, 256, 0),
@@ -57,28 +55,107 @@ func TestSessionKeys(t *testing.T) {
 	} {
 		salts = append(salts, b.primary(tpm2.TPMRHOwner, x, ""))
 	}
-	other := b.load(sealedTemplate(nil), "auth of the other", "other data")
+	binds := []key{{}, o, other, {handle: tpm2.TPMRHOwner, name: tpm2.HandleName(tpm2.TPMRHOwner)}}
+	auths := map[tpm2.TPMHandle]string{o.handle: "auth", other.handle: "auth of the other"}
 	for _, hash := range banks {
+		policy := b.load(sealedTemplate(policyOf(t, tpm2.TPMAlgSHA256, tpm2.PolicyAuthValue{})), "auth", "the secret data")
+		if hash != tpm2.TPMAlgSHA256 {
+			template := sealedTemplate(policyOf(t, hash, tpm2.PolicyAuthValue{}))
+			template.NameAlg = hash
+			policy = b.load(template, "auth", "the secret data")
+		}
 		for _, salt := range salts {
-			for bind, option := range map[string]tpm2.AuthOption{
-				"nothing":        func(*sessionOptions) {},
-				"the object":     tpm2.Bound(sealedObject.handle, sealedObject.name, []byte("auth")),
-				"another object": tpm2.Bound(other.handle, other.name, []byte("auth of the other")),
-				"the owner":      tpm2.Bound(tpm2.TPMRHOwner, tpm2.HandleName(tpm2.TPMRHOwner), nil),
-			} {
+			for _, bind := range binds {
 				for _, bits := range []tpm2.TPMKeyBits{0, 128, 256} {
-					name := fmt.Sprintf("%v, salted with %#x, bound to %s, AES-%d", hash, salt.handle, bind, bits)
-					options := []tpm2.AuthOption{tpm2.Auth([]byte("auth")), option}
-					if salt.handle != 0 {
-						options = append(options, tpm2.Salted(salt.handle, salt.public))
-					}
-					if bits != 0 {
-						options = append(options, tpm2.AESEncryption(bits, tpm2.EncryptOut))
-					}
-					b.unsealTwice(name, sealedObject, hash, options)
+					t.Run(fmt.Sprintf("%v/salt %x/bind %x/AES %d", hash, uint32(salt.handle), uint32(bind.handle), bits), func(t *testing.T) {
+						b.TB = t
+						options := []tpm2.AuthOption{tpm2.Auth([]byte("auth"))}
+						if salt.handle != 0 {
+							options = append(options, tpm2.Salted(salt.handle, salt.public))
+						}
+						if bind.handle != 0 {
+							options = append(options, tpm2.Bound(bind.handle, bind.name, []byte(auths[bind.handle])))
+						}
+						if bits != 0 {
+							options = append(options, tpm2.AESEncryption(bits, tpm2.EncryptOut))
+						}
+						b.unsealTwice(o, policy, hash, options)
+					})
 				}
 			}
 		}
+		must(tpm2.FlushContext{FlushHandle: policy.handle}.Execute(b.TPM))(b)
 	}
-	_ = transport.TPM(nil)
+}
+
+// unsealTwice unseals with each kind of session.
+func (b *bench) unsealTwice(o, policy key, hash tpm2.TPMAlgID, options []tpm2.AuthOption) {
+	b.Helper()
+	unseal := func(o key, s tpm2.Session) {
+		b.Helper()
+		if data := must(tpm2.Unseal{ItemHandle: o.with(s)}.Execute(b.TPM))(b).OutData.Buffer; string(data) != "the secret data" {
+			b.Errorf("unsealed %q", data)
+		}
+	}
+	unseal(o, tpm2.HMAC(hash, 16, options...))
+	unseal(policy, tpm2.Policy(hash, 16, func(t transport.TPM, h tpm2.TPMISHPolicy, _ tpm2.TPM2BNonce) error {
+		_, err := tpm2.PolicyAuthValue{PolicySession: h}.Execute(t)
+		return err
+	}, options...))
+	s, end, err := tpm2.HMACSession(b.TPM, hash, 20, options...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	unseal(o, s)
+	unseal(o, s)
+	if err := end(); err != nil {
+		b.Error(err)
+	}
+}
+
+// TestAuditSession: the audit digest covers the commands of the session in their
+// order; the session is exclusive until another command comes between.
+func TestAuditSession(t *testing.T) {
+	b := openBench(t, ways[0])
+	s, end, err := tpm2.HMACSession(b.TPM, tpm2.TPMAlgSHA256, 16, tpm2.AuditExclusive())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]byte, 32)
+	for range 3 {
+		read := tpm2.PCRRead{PCRSelectionIn: pcrs(tpm2.TPMAlgSHA256, 7)}
+		must(read.Execute(b, s))(t)
+		want = auditDigest(b, want, read)
+		random := tpm2.GetRandom{BytesRequested: 8}
+		must(random.Execute(b, s))(t)
+		want = auditDigest(b, want, random)
+	}
+	must(tpm2.GetRandom{BytesRequested: 8}.Execute(b.TPM))(t)
+	_, err = tpm2.GetRandom{BytesRequested: 8}.Execute(b, s)
+	wantRC(t, err, tpm2.TPMRCExclusive)
+	b.checkAudit(s.Handle(), want)
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSessionLimit: a fourth session, and one that no command needs, are refused.
+func TestRefusedSessions(t *testing.T) {
+	b := openBench(t, ways[1])
+	for _, x := range []struct {
+		reason  string
+		options []tpm2.AuthOption
+		want    tpm2.TPMRC
+	}{
+		{"no purpose", nil, tpm2.TPMRCAttributes},
+		{"a parameter to be encrypted that is not a sized buffer", []tpm2.AuthOption{tpm2.AESEncryption(128, tpm2.EncryptOut)}, tpm2.TPMRCAttributes},
+	} {
+		_, err := tpm2.PCRRead{}.Execute(b, tpm2.HMAC(tpm2.TPMAlgSHA256, 16, x.options...))
+		t.Log(x.reason)
+		wantRC(t, err, x.want)
+	}
+	for _, cmd := range []tpm2.Command[tpm2.FlushContextResponse, *tpm2.FlushContextResponse]{tpm2.FlushContext{FlushHandle: eccParent}} {
+		_, err := cmd.Execute(b, tpm2.HMAC(tpm2.TPMAlgSHA256, 16, tpm2.Audit()))
+		wantRC(t, err, tpm2.TPMRCAuthContext)
+	}
 }

@@ -20,6 +20,88 @@ import (
 // foundation, protected in every way that the command allows, with its outputs
 // verified by the standard library.
 
+// scenes are what is done, each in every way.
+var scenes = []struct {
+	name string
+	run  func(*bench)
+}{
+	{"startup", startup},
+	{"self-test", selfTest},
+	{"randomness", randomness},
+	{"capabilities", capabilities},
+	{"parameters", testParms},
+	{"sessions", startSessions},
+	{"measurements", measurements},
+	{"PCR update counter", pcrCounter},
+	{"primary keys", primaries},
+	{"sealing", sealing},
+	{"persistence", persistence},
+	{"contexts", contexts},
+	{"external keys", external},
+	{"credentials", credentials},
+	{"hashing", hashing},
+	{"HMAC", macs},
+	{"signatures", signatures},
+	{"quotes", quotes},
+	{"certification", certification},
+	{"policy of PCRs", policyPCR},
+	{"policy of branches", policyBranches},
+	{"policy of authValue", policyAuth},
+	{"policy of a secret", policySecret},
+	{"policy of a signature", policySigned},
+	{"policy of an authority", policyAuthorize},
+	{"policy of an index", policyNV},
+	{"NV data", nvData},
+	{"NV counter", nvCounter},
+	{"NV extend", nvExtend},
+	{"authorizations", changeAuth},
+	{"clear", clearing},
+	{"lockout", lockingOut},
+}
+
+// foundation are the commands that the scenes must run.
+var foundation = []tpm2.TPMCC{
+	tpm2.TPMCCStartup, tpm2.TPMCCShutdown, tpm2.TPMCCSelfTest, tpm2.TPMCCGetTestResult, tpm2.TPMCCGetCapability,
+	tpm2.TPMCCGetRandom, tpm2.TPMCCStirRandom, tpm2.TPMCCPCRExtend, tpm2.TPMCCPCREvent, tpm2.TPMCCPCRRead, tpm2.TPMCCPCRReset,
+	tpm2.TPMCCStartAuthSession, tpm2.TPMCCFlushContext, tpm2.TPMCCCreatePrimary, tpm2.TPMCCCreate, tpm2.TPMCCLoad,
+	tpm2.TPMCCLoadExternal, tpm2.TPMCCReadPublic, tpm2.TPMCCUnseal, tpm2.TPMCCEvictControl, tpm2.TPMCCContextSave,
+	tpm2.TPMCCContextLoad, tpm2.TPMCCPolicyPCR, tpm2.TPMCCPolicyOR, tpm2.TPMCCPolicyAuthValue, tpm2.TPMCCPolicyPassword,
+	tpm2.TPMCCPolicyCommandCode, tpm2.TPMCCPolicyGetDigest, tpm2.TPMCCPolicyRestart, tpm2.TPMCCPolicySecret,
+	tpm2.TPMCCPolicySigned, tpm2.TPMCCPolicyAuthorize, tpm2.TPMCCPolicyNV, tpm2.TPMCCPolicyAuthorizeNV,
+	tpm2.TPMCCNVDefineSpace, tpm2.TPMCCNVUndefineSpace, tpm2.TPMCCNVWrite, tpm2.TPMCCNVRead, tpm2.TPMCCNVReadPublic,
+	tpm2.TPMCCNVIncrement, tpm2.TPMCCNVExtend, tpm2.TPMCCQuote, tpm2.TPMCCCertify, tpm2.TPMCCSign, tpm2.TPMCCVerifySignature,
+	tpm2.TPMCCHash, tpm2.TPMCCMAC, tpm2.TPMCCMakeCredential, tpm2.TPMCCActivateCredential, tpm2.TPMCCClear,
+	tpm2.TPMCCHierarchyChanegAuth, tpm2.TPMCCDictionaryAttackLockReset, tpm2.TPMCCDictionaryAttackParameters, tpm2.TPMCCTestParms,
+}
+
+// TestClient runs the scenes, and demands that they leave out no command.
+func TestClient(t *testing.T) {
+	var mu sync.Mutex
+	seen := make(map[string]map[tpm2.TPMCC]bool) // by way
+	t.Run("scenes", func(t *testing.T) {
+		for _, w := range ways {
+			seen[w.name] = make(map[tpm2.TPMCC]bool)
+			for _, s := range scenes {
+				t.Run(w.name+"/"+s.name, func(t *testing.T) {
+					t.Parallel()
+					b := openBench(t, w)
+					s.run(b)
+					mu.Lock()
+					defer mu.Unlock()
+					maps.Copy(seen[w.name], b.seen)
+				})
+			}
+		}
+	})
+	for _, w := range ways {
+		for _, cc := range foundation {
+			if !seen[w.name][cc] {
+				t.Errorf("%s: no scene runs command %#x", w.name, uint32(cc))
+			}
+		}
+	}
+}
+
 // way is how a client protects its commands.
 type way struct {
 	name  string

@@ -134,7 +134,7 @@ func TestPolicySessionEncrypts(t *testing.T) {
 	s := c.start(wire.SEPolicy, wire.AlgSHA256, aes256).with(wire.SessContinue | wire.SessDecrypt)
 	s.paramAuth = []byte("owner auth")
 	c.ok(request{wire.CCHierarchyChangeAuth, []entity{e}, []*session{s}, params("new owner auth"), 0})
-	c.ok(changeAuth(owner.with("new owner auth"), pw("new owner auth")))
+	c.ok(keepAuth(owner.with("new owner auth"), pw("new owner auth")))
 }
 
 // TestEmptyParameter: there is nothing to encrypt, and nothing fails.
@@ -142,7 +142,7 @@ func TestEmptyParameter(t *testing.T) {
 	c := open(t)
 	for _, sym := range []wire.TPMTSymDef{aes128, xor} {
 		s := c.start(wire.SEHMAC, wire.AlgSHA256, sym).with(wire.SessContinue | wire.SessDecrypt)
-		c.ok(changeAuth(owner, s))
+		c.ok(keepAuth(owner, s))
 	}
 	s := c.start(wire.SEHMAC, wire.AlgSHA256, aes128).with(wire.SessContinue | wire.SessEncrypt)
 	if x := c.ok(request{cc: wire.CCGetRandom, sessions: []*session{s}, params: params(uint16(0))}); !bytes.Equal(x.params, []byte{0, 0}) {

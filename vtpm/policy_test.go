@@ -19,11 +19,11 @@ import (
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
-// assertion is one policy command on a session.
-type assertion func(c *client, s *session)
+// policyStep is a policy command on a session.
+type policyStep func(c *client, s *session)
 
-// assert sends a policy command whose only handle is the session.
-func assert(cc wire.CC, values ...any) assertion {
+// step sends a policy command whose only handle is the session.
+func step(cc wire.CC, values ...any) policyStep {
 	return func(c *client, s *session) {
 		c.Helper()
 		c.ok(request{cc: cc, handles: []entity{{handle: s.handle}}, params: params(values...)})
@@ -31,7 +31,7 @@ func assert(cc wire.CC, values ...any) assertion {
 }
 
 // withSecret is TPM2_PolicySecret with owner authorization.
-func withSecret(expiration uint32) assertion {
+func withSecret(expiration uint32) policyStep {
 	return func(c *client, s *session) {
 		c.Helper()
 		c.ok(request{wire.CCPolicySecret, []entity{owner, {handle: s.handle}}, []*session{pw("")}, params(s.nonceTPM, "", "", expiration), 0})
@@ -39,7 +39,7 @@ func withSecret(expiration uint32) assertion {
 }
 
 // policy starts a policy session and makes the assertions.
-func (c *client) policy(as ...assertion) *session {
+func (c *client) policy(as ...policyStep) *session {
 	c.Helper()
 	s := c.start(wire.SEPolicy, wire.AlgSHA256, noSym)
 	for _, a := range as {
@@ -56,7 +56,7 @@ func (c *client) policyDigest(s *session) []byte {
 
 // endorsementPolicy makes the assertions, as a trial, the policy of the
 // endorsement hierarchy.
-func (c *client) endorsementPolicy(as ...assertion) {
+func (c *client) endorsementPolicy(as ...policyStep) {
 	c.Helper()
 	trial := c.start(wire.SETrial, wire.AlgSHA256, noSym)
 	for _, a := range as {
@@ -81,7 +81,7 @@ func (c *client) extend(pcr wire.Handle) {
 }
 
 // change is the command that the policies here are about, and it has no effect.
-var change = changeAuth(endorsement)
+var change = keepAuth(endorsement)
 
 func sum256(parts ...[]byte) []byte { return digest(crypto.SHA256, parts...) }
 
@@ -90,38 +90,38 @@ func TestPolicyChecks(t *testing.T) {
 	cpHash := sum256(wire.Marshal(change.cc), wire.Marshal(endorsement.handle), change.params)
 	pHash := sum256(wire.Marshal(change.cc), change.params)
 	nameHash := sum256(wire.Marshal(endorsement.handle))
-	assertLocality := func(l uint8) assertion { return assert(wire.CCPolicyLocality, l) }
+	assertLocality := func(l uint8) policyStep { return step(wire.CCPolicyLocality, l) }
 	for _, x := range []struct {
 		reason   string
-		policy   []assertion
+		policy   []policyStep
 		before   func(c *client) // between the policy and its use
 		locality uint8
 		want     wire.RC
 	}{
-		{"nothing but the digest", []assertion{assert(wire.CCPolicyNameHash, nameHash)}, nil, 0, wire.RCSuccess},
-		{"PCR values that are still there", []assertion{assert(wire.CCPolicyPCR, "", selection(0, 4))}, nil, 0, wire.RCSuccess},
-		{"a PCR has changed since", []assertion{assert(wire.CCPolicyPCR, "", selection(0, 4))}, func(c *client) { c.extend(9) }, 0, wire.RCPCRChanged},
-		{"a PCR of an application has changed since", []assertion{assert(wire.CCPolicyPCR, "", selection(0, 4))}, func(c *client) { c.extend(23) }, 0, wire.RCSuccess},
-		{"ten seconds are not over", []assertion{withSecret(10)}, func(c *client) { c.Advance(10 * time.Second) }, 0, wire.RCSuccess},
-		{"ten seconds are over", []assertion{withSecret(10)}, func(c *client) { c.Advance(10*time.Second + time.Millisecond) }, 0, wire.RCExpired.Session(1)},
-		{"the shorter of two times counts", []assertion{withSecret(10), withSecret(20)}, func(c *client) { c.Advance(15 * time.Second) }, 0, wire.RCExpired.Session(1)},
-		{"another command", []assertion{assert(wire.CCPolicyCommandCode, wire.CCCreatePrimary)}, nil, 0, wire.RCPolicyCC.Session(1)},
-		{"this command", []assertion{assert(wire.CCPolicyCommandCode, change.cc)}, nil, 0, wire.RCSuccess},
-		{"the locality", []assertion{assertLocality(0b01010)}, nil, 3, wire.RCSuccess},
-		{"another locality", []assertion{assertLocality(0b01010)}, nil, 2, wire.RCLocality},
-		{"an extended locality", []assertion{assertLocality(0x8F)}, nil, 0x8F, wire.RCSuccess},
-		{"another extended locality", []assertion{assertLocality(0x8F)}, nil, 0x8E, wire.RCLocality},
-		{"an extended locality is none of its bits", []assertion{assertLocality(0x21)}, nil, 0, wire.RCLocality},
-		{"a locality that does not exist", []assertion{assertLocality(0x1F)}, nil, 5, wire.RCLocality},
-		{"nobody is there", []assertion{assert(wire.CCPolicyPhysicalPresence)}, nil, 0, wire.RCPP.Session(1)},
-		{"somebody is there", []assertion{assert(wire.CCPolicyPhysicalPresence)}, func(c *client) { c.SetPhysicalPresence(true) }, 0, wire.RCSuccess},
-		{"the command with these parameters", []assertion{assert(wire.CCPolicyCpHash, cpHash)}, nil, 0, wire.RCSuccess},
-		{"the command with other parameters", []assertion{assert(wire.CCPolicyCpHash, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
-		{"other entities", []assertion{assert(wire.CCPolicyNameHash, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
-		{"the parameters", []assertion{assert(wire.CCPolicyParameters, pHash)}, nil, 0, wire.RCSuccess},
-		{"other parameters", []assertion{assert(wire.CCPolicyParameters, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
-		{"a template, and a command that has none", []assertion{assert(wire.CCPolicyTemplate, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
-		{"an NV index that is written, and this is none", []assertion{assert(wire.CCPolicyNvWritten, uint8(1))}, nil, 0, wire.RCPolicyFail.Session(1)},
+		{"nothing but the digest", []policyStep{step(wire.CCPolicyNameHash, nameHash)}, nil, 0, wire.RCSuccess},
+		{"PCR values that are still there", []policyStep{step(wire.CCPolicyPCR, "", selection(0, 4))}, nil, 0, wire.RCSuccess},
+		{"a PCR has changed since", []policyStep{step(wire.CCPolicyPCR, "", selection(0, 4))}, func(c *client) { c.extend(9) }, 0, wire.RCPCRChanged},
+		{"a PCR of an application has changed since", []policyStep{step(wire.CCPolicyPCR, "", selection(0, 4))}, func(c *client) { c.extend(23) }, 0, wire.RCSuccess},
+		{"ten seconds are not over", []policyStep{withSecret(10)}, func(c *client) { c.Advance(10 * time.Second) }, 0, wire.RCSuccess},
+		{"ten seconds are over", []policyStep{withSecret(10)}, func(c *client) { c.Advance(10*time.Second + time.Millisecond) }, 0, wire.RCExpired.Session(1)},
+		{"the shorter of two times counts", []policyStep{withSecret(10), withSecret(20)}, func(c *client) { c.Advance(15 * time.Second) }, 0, wire.RCExpired.Session(1)},
+		{"another command", []policyStep{step(wire.CCPolicyCommandCode, wire.CCCreatePrimary)}, nil, 0, wire.RCPolicyCC.Session(1)},
+		{"this command", []policyStep{step(wire.CCPolicyCommandCode, change.cc)}, nil, 0, wire.RCSuccess},
+		{"the locality", []policyStep{assertLocality(0b01010)}, nil, 3, wire.RCSuccess},
+		{"another locality", []policyStep{assertLocality(0b01010)}, nil, 2, wire.RCLocality},
+		{"an extended locality", []policyStep{assertLocality(0x8F)}, nil, 0x8F, wire.RCSuccess},
+		{"another extended locality", []policyStep{assertLocality(0x8F)}, nil, 0x8E, wire.RCLocality},
+		{"an extended locality is none of its bits", []policyStep{assertLocality(0x21)}, nil, 0, wire.RCLocality},
+		{"a locality that does not exist", []policyStep{assertLocality(0x1F)}, nil, 5, wire.RCLocality},
+		{"nobody is there", []policyStep{step(wire.CCPolicyPhysicalPresence)}, nil, 0, wire.RCPP.Session(1)},
+		{"somebody is there", []policyStep{step(wire.CCPolicyPhysicalPresence)}, func(c *client) { c.SetPhysicalPresence(true) }, 0, wire.RCSuccess},
+		{"the command with these parameters", []policyStep{step(wire.CCPolicyCpHash, cpHash)}, nil, 0, wire.RCSuccess},
+		{"the command with other parameters", []policyStep{step(wire.CCPolicyCpHash, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
+		{"other entities", []policyStep{step(wire.CCPolicyNameHash, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
+		{"the parameters", []policyStep{step(wire.CCPolicyParameters, pHash)}, nil, 0, wire.RCSuccess},
+		{"other parameters", []policyStep{step(wire.CCPolicyParameters, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
+		{"a template, and a command that has none", []policyStep{step(wire.CCPolicyTemplate, sum256())}, nil, 0, wire.RCPolicyFail.Session(1)},
+		{"an NV index that is written, and this is none", []policyStep{step(wire.CCPolicyNvWritten, uint8(1))}, nil, 0, wire.RCPolicyFail.Session(1)},
 		{"the policy has changed", nil, func(c *client) { c.setPolicy(endorsement, sum256()) }, 0, wire.RCPolicyFail.Session(1)},
 	} {
 		for name, meanwhile := range map[string]func(*client, *session){
@@ -166,14 +166,14 @@ func TestPolicyOfAnotherHash(t *testing.T) {
 // knowledge of it, and TPM2_PolicySecret is about that.
 func TestPolicyForPolicySecret(t *testing.T) {
 	c := open(t)
-	c.endorsementPolicy(assert(wire.CCPolicyCommandCode, wire.CCPolicySecret))
+	c.endorsementPolicy(step(wire.CCPolicyCommandCode, wire.CCPolicySecret))
 	secret := func(s *session) request {
 		return request{wire.CCPolicySecret, []entity{endorsement, {handle: c.policy().handle}}, []*session{s}, params("", "", "", uint32(0)), 0}
 	}
-	c.fails(secret(c.policy(assert(wire.CCPolicyCommandCode, wire.CCPolicySecret))), wire.RCMode.Session(1))
-	c.endorsementPolicy(assert(wire.CCPolicyAuthValue))
-	c.ok(secret(c.policy(assert(wire.CCPolicyAuthValue))))
-	s := c.policy(assert(wire.CCPolicyPassword))
+	c.fails(secret(c.policy(step(wire.CCPolicyCommandCode, wire.CCPolicySecret))), wire.RCMode.Session(1))
+	c.endorsementPolicy(step(wire.CCPolicyAuthValue))
+	c.ok(secret(c.policy(step(wire.CCPolicyAuthValue))))
+	s := c.policy(step(wire.CCPolicyPassword))
 	s.password = true
 	c.ok(secret(s))
 }
@@ -185,13 +185,13 @@ func TestPolicyAuthValue(t *testing.T) {
 	c.setAuth(endorsement, "secret")
 	e := endorsement.with("secret")
 	trial := c.start(wire.SETrial, wire.AlgSHA256, noSym)
-	assert(wire.CCPolicyAuthValue)(c, trial)
+	step(wire.CCPolicyAuthValue)(c, trial)
 	c.setPolicy(e, c.policyDigest(trial))
 	use := func(s *session, password bool, auth string) request {
 		s.password, s.auth = password, []byte(auth)
-		return changeAuth(e, s)
+		return keepAuth(e, s)
 	}
-	authValue, password := assert(wire.CCPolicyAuthValue), assert(wire.CCPolicyPassword)
+	authValue, password := step(wire.CCPolicyAuthValue), step(wire.CCPolicyPassword)
 	c.ok(use(c.policy(authValue), false, "secret"))
 	c.fails(use(c.policy(authValue), false, "wrong"), wire.RCBadAuth.Session(1))
 	c.fails(use(c.policy(authValue), true, "secret"), wire.RCBadAuth.Session(1))
@@ -205,7 +205,7 @@ func TestPolicyAuthValue(t *testing.T) {
 // subject to lockout; one that does not works when nothing else does.
 func TestPolicyAndLockout(t *testing.T) {
 	c := open(t)
-	authValue := assert(wire.CCPolicyAuthValue)
+	authValue := step(wire.CCPolicyAuthValue)
 	policyDigest := c.policyDigest(c.policy(authValue))
 	x := c.defineNV(wire.NVPolicyRead|wire.NVOwnerWrite, "right", policyDigest, 8)
 	c.write(x, make([]byte, 8)...)
@@ -226,7 +226,7 @@ func TestPolicyAndLockout(t *testing.T) {
 // nonce and from a new time; after a failure it is as it was.
 func TestPolicyStartsAfresh(t *testing.T) {
 	c := open(t)
-	locality := assert(wire.CCPolicyLocality, uint8(2))
+	locality := step(wire.CCPolicyLocality, uint8(2))
 	c.endorsementPolicy(locality)
 	s := c.policy(locality)
 	r := change
@@ -252,7 +252,7 @@ func TestPolicyStartsAfresh(t *testing.T) {
 // not.
 func TestNvWritten(t *testing.T) {
 	c := open(t)
-	unwritten := assert(wire.CCPolicyNvWritten, uint8(0))
+	unwritten := step(wire.CCPolicyNvWritten, uint8(0))
 	x := c.defineNV(wire.NVPolicyWrite|wire.NVOwnerRead, "", c.policyDigest(c.policy(unwritten)), 8)
 	write := func() request {
 		return request{wire.CCNVWrite, []entity{x.entity, x.entity}, []*session{c.policy(unwritten)}, params("12345678", uint16(0)), 0}
@@ -266,7 +266,7 @@ func TestNvWritten(t *testing.T) {
 func TestTemplate(t *testing.T) {
 	c := open(t)
 	template := tpm2.Marshal(tpm2.ECCSRKTemplate)
-	only := assert(wire.CCPolicyTemplate, sum256(template))
+	only := step(wire.CCPolicyTemplate, sum256(template))
 	c.endorsementPolicy(only)
 	create := func(template []byte, more ...byte) request {
 		p := params(make([]byte, 4), template, "", uint32(0))
@@ -320,7 +320,7 @@ func TestPolicyCalculator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, assert := range []func() error{
+	for i, extend := range []func() error{
 		both(c, calculator, tpm2.PolicyAuthValue{PolicySession: trial.Handle()}),
 		both(c, calculator, tpm2.PolicySecret{AuthHandle: ownerAuth, PolicySession: trial.Handle(), PolicyRef: ref, NonceTPM: trial.NonceTPM()}),
 		both(c, calculator, tpm2.PolicySigned{AuthObject: key, PolicySession: trial.Handle(), PolicyRef: ref, Auth: anySignature()}),
@@ -336,7 +336,7 @@ func TestPolicyCalculator(t *testing.T) {
 		},
 		both(c, calculator, tpm2.PolicyAuthorizeNV{AuthHandle: ownerAuth, NVIndex: index, PolicySession: trial.Handle()}),
 	} {
-		if err := assert(); err != nil {
+		if err := extend(); err != nil {
 			t.Fatal(err)
 		}
 		have, err := tpm2.PolicyGetDigest{PolicySession: trial.Handle()}.Execute(c.TPM)
@@ -368,6 +368,61 @@ func anySignature() tpm2.TPMTSignature {
 	return tpm2.TPMTSignature{
 		SigAlg:    tpm2.TPMAlgRSASSA,
 		Signature: tpm2.NewTPMUSignature(tpm2.TPMAlgRSASSA, &tpm2.TPMSSignatureRSA{Hash: tpm2.TPMAlgSHA256, Sig: tpm2.TPM2BPublicKeyRSA{Buffer: make([]byte, 256)}}),
+	}
+}
+
+// TestClientLibraryPolicies: go-tpm's client agrees about policy sessions of every
+// kind. (With TPM2_PolicyPassword it does not expect a nonceTPM in the response,
+// which a TPM sends all the same.)
+func TestClientLibraryPolicies(t *testing.T) {
+	c := open(t)
+	parent, parentPublic := createPrimary(t, c.TPM, tpm2.ECCSRKTemplate)
+	calculator, err := tpm2.NewPolicyCalculator(tpm2.TPMAlgSHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (tpm2.PolicyAuthValue{}).Update(calculator); err != nil {
+		t.Fatal(err)
+	}
+	created, err := tpm2.CreateLoaded{
+		ParentHandle: tpm2.AuthHandle{Handle: parent.Handle, Name: parent.Name, Auth: tpm2.PasswordAuth(nil)},
+		InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{
+			UserAuth: tpm2.TPM2BAuth{Buffer: []byte("auth")},
+			Data:     tpm2.NewTPMUSensitiveCreate(&tpm2.TPM2BSensitiveData{Buffer: []byte("a secret")}),
+		}},
+		InPublic: tpm2.New2BTemplate(&tpm2.TPMTPublic{
+			Type: tpm2.TPMAlgKeyedHash, NameAlg: tpm2.TPMAlgSHA256, ObjectAttributes: tpm2.TPMAObject{FixedTPM: true, FixedParent: true},
+			AuthPolicy: tpm2.TPM2BDigest{Buffer: calculator.Hash().Digest},
+			Parameters: tpm2.NewTPMUPublicParms(tpm2.TPMAlgKeyedHash, &tpm2.TPMSKeyedHashParms{Scheme: tpm2.TPMTKeyedHashScheme{Scheme: tpm2.TPMAlgNull}}),
+		}),
+	}.Execute(c.TPM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authValue := func(p transport.TPM, s tpm2.TPMISHPolicy, _ tpm2.TPM2BNonce) error {
+		_, err := tpm2.PolicyAuthValue{PolicySession: s}.Execute(p)
+		return err
+	}
+	salt := tpm2.Salted(parent.Handle, parentPublic)
+	bound := tpm2.Bound(created.ObjectHandle, created.Name, []byte("auth"))
+	for kind, options := range map[string][]tpm2.AuthOption{
+		"neither salted nor bound":  nil,
+		"salted":                    {salt},
+		"bound":                     {bound},
+		"salted and bound":          {salt, bound},
+		"AES-128":                   {tpm2.AESEncryption(128, tpm2.EncryptOut)},
+		"salted, bound and AES-256": {salt, bound, tpm2.AESEncryption(256, tpm2.EncryptOut)},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			s := tpm2.Policy(tpm2.TPMAlgSHA256, 16, authValue, append(slices.Clip(options), tpm2.Auth([]byte("auth")))...)
+			r, err := tpm2.Unseal{ItemHandle: tpm2.AuthHandle{Handle: created.ObjectHandle, Name: created.Name, Auth: s}}.Execute(c.TPM)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(r.OutData.Buffer) != "a secret" {
+				t.Errorf("unsealed %q", r.OutData.Buffer)
+			}
+		})
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 )
 
-// changeAuth is a command that owner authorization allows and that changes
+// keepAuth is a command that owner authorization allows and that changes
 // nothing.
-func changeAuth(e entity, s ...*session) request {
+func keepAuth(e entity, s ...*session) request {
 	return request{wire.CCHierarchyChangeAuth, []entity{e}, s, params(e.auth), 0}
 }
 
@@ -134,8 +134,8 @@ func TestContinueSession(t *testing.T) {
 	c := open(t)
 	s := c.hmacSession().with(0)
 	c.fails(request{wire.CCHierarchyChangeAuth, []entity{owner}, []*session{s}, nil, 0}, wire.RCInsufficient.Param(1))
-	c.ok(changeAuth(owner, s))
-	c.fails(changeAuth(owner, s), wire.RCReferenceS0)
+	c.ok(keepAuth(owner, s))
+	c.fails(keepAuth(owner, s), wire.RCReferenceS0)
 }
 
 // TestReplay: the nonceTPM has rolled, so a command cannot be sent again.
@@ -143,7 +143,7 @@ func TestReplay(t *testing.T) {
 	c := open(t)
 	auth := c.setAuth(owner, "owner auth")
 	s := c.hmacSession().authorizes("owner auth")
-	r := changeAuth(auth, s)
+	r := keepAuth(auth, s)
 	command := c.encode(r)
 	if x := c.receive(r, c.Execute(0, command)); x.rc != wire.RCSuccess {
 		t.Fatal(x.rc)
@@ -158,9 +158,9 @@ func TestFailureKeepsNonce(t *testing.T) {
 	c := open(t)
 	s := c.hmacSession()
 	s.tamper = true
-	c.fails(changeAuth(owner, s), wire.RCBadAuth.Session(1))
+	c.fails(keepAuth(owner, s), wire.RCBadAuth.Session(1))
 	s.tamper = false
-	c.ok(changeAuth(owner, s))
+	c.ok(keepAuth(owner, s))
 }
 
 // TestEmptyHMAC: with an empty key the HMAC may be left out, and so it is in the
@@ -168,11 +168,11 @@ func TestFailureKeepsNonce(t *testing.T) {
 func TestEmptyHMAC(t *testing.T) {
 	c := open(t)
 	s := c.hmacSession()
-	c.ok(changeAuth(owner, s))
+	c.ok(keepAuth(owner, s))
 	s.bare, s.nonceCaller = true, nil
-	c.ok(changeAuth(owner, s))
+	c.ok(keepAuth(owner, s))
 	auth := c.setAuth(owner, "owner auth")
-	c.fails(changeAuth(auth, s), wire.RCBadAuth.Session(1))
+	c.fails(keepAuth(auth, s), wire.RCBadAuth.Session(1))
 }
 
 // TestBinding: a bound session leaves out the authValue of its entity, and only
@@ -182,16 +182,16 @@ func TestBinding(t *testing.T) {
 	e := c.setAuth(endorsement, "endorsement auth")
 	o := c.setAuth(owner, "owner auth")
 	s := c.start(wire.SEHMAC, wire.AlgSHA256, noSym, o)
-	c.ok(changeAuth(o, s))
-	c.fails(changeAuth(e, s), wire.RCBadAuth.Session(1))
-	c.ok(changeAuth(e, s.authorizes("endorsement auth")))
+	c.ok(keepAuth(o, s))
+	c.fails(keepAuth(e, s), wire.RCBadAuth.Session(1))
+	c.ok(keepAuth(e, s.authorizes("endorsement auth")))
 	// The response of the command that changes the authValue is computed with what
 	// the binding was when the command came.
 	s.auth = nil
 	c.ok(request{wire.CCHierarchyChangeAuth, []entity{o}, []*session{s}, params("other"), 0})
 	o.auth = []byte("other")
-	c.fails(changeAuth(o, s), wire.RCBadAuth.Session(1))
-	c.ok(changeAuth(o, s.authorizes("other")))
+	c.fails(keepAuth(o, s), wire.RCBadAuth.Session(1))
+	c.ok(keepAuth(o, s.authorizes("other")))
 }
 
 // TestBindingToWrittenIndex: the first write changes an index's Name, and so ends
@@ -233,9 +233,9 @@ func TestSavedSession(t *testing.T) {
 		c.start(wire.SEHMAC, wire.AlgSHA512, noSym, o),
 		c.start(wire.SEHMAC, wire.AlgSHA1, noSym, endorsement).authorizes("owner auth"),
 	} {
-		c.ok(changeAuth(o, s))
+		c.ok(keepAuth(o, s))
 		c.saveAndLoad(s)
-		c.ok(changeAuth(o, s))
+		c.ok(keepAuth(o, s))
 	}
 }
 

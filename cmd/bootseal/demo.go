@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 
-	"github.com/bootseal/bootseal/internal/boots"
 	"github.com/bootseal/bootseal/internal/demo"
 	"github.com/spf13/cobra"
 )
@@ -28,11 +26,10 @@ told.`,
 		Example: "  bootseal demo\n  bootseal demo --step\n  bootseal demo --json | jq 'select(.kind == \"check\")'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var files fs.FS = boots.Files
+			recorded, err := demo.Builtin()
 			if dir != "" {
-				files = os.DirFS(dir)
+				recorded, err = demo.LoadFrom(os.DirFS(dir))
 			}
-			chain, err := boots.Load(files)
 			if err != nil {
 				return fmt.Errorf("load the recorded boots: %w", err)
 			}
@@ -40,7 +37,7 @@ told.`,
 			if asJSON || a.wantsJSON() {
 				tell = a.tellJSON()
 			}
-			if err := demo.Run(cmd.Context(), chain, tell); err != nil {
+			if err := demo.Run(cmd.Context(), recorded, tell); err != nil {
 				return &noError{fmt.Sprintf("the story did not come out as told: %v", err)}
 			}
 			return nil
@@ -65,7 +62,14 @@ func (a *app) tellJSON() func(demo.Line) error {
 func (a *app) tellText(step bool) func(demo.Line) error {
 	p := newPainter(a.out)
 	in := bufio.NewReader(a.in)
+	var last demo.Kind
 	return func(l demo.Line) error {
+		if l.Kind == demo.Say && last != demo.Step {
+			if _, err := fmt.Fprintln(a.out); err != nil {
+				return err
+			}
+		}
+		last = l.Kind
 		if l.Kind == demo.Step && l.Step > 1 && step {
 			if _, err := fmt.Fprint(a.out, p.paint(dim, "\nPress Enter to go on. ")); err != nil {
 				return err

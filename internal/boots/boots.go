@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 
@@ -48,6 +49,16 @@ type Boot struct {
 
 // Load returns a recording, a copy of its own for every call.
 func Load(name Name) (*Boot, error) {
+	dir, err := fs.Sub(files, chain)
+	if err != nil {
+		return nil, err
+	}
+	return LoadFrom(dir, name)
+}
+
+// LoadFrom returns a recording from a directory that has a folder for each boot,
+// with the files eventlog.bin, pcrs.txt and manifest.json.
+func LoadFrom(dir fs.FS, name Name) (*Boot, error) {
 	if !slices.Contains(Names(), name) {
 		return nil, fmt.Errorf("there is no recorded boot %q", name)
 	}
@@ -71,7 +82,7 @@ func Load(name Name) (*Boot, error) {
 		}},
 	}
 	for _, p := range parts {
-		data, err := files.ReadFile(path.Join(chain, string(name), p.file))
+		data, err := fs.ReadFile(dir, path.Join(string(name), p.file))
 		if err == nil {
 			err = p.parse(data)
 		}

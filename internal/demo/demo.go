@@ -5,14 +5,13 @@ import (
 	"fmt"
 
 	"github.com/bootseal/bootseal/eventlog"
-	"github.com/bootseal/bootseal/internal/boots"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
 )
 
 // Story is the story with what its steps hand on to each other.
 type Story struct {
-	boots *boots.Chain
+	boots *Recordings
 	tell  func(Line) error
 
 	step    int
@@ -32,12 +31,12 @@ var sealedTo = pcr.BankSelection{Bank: bank, PCRs: pcr.Select(4, 7, 8, 9, 14)}
 
 // Run tells the story on the recordings. It ends at the first thing that does not
 // come out as told, with an error that says what.
-func Run(ctx context.Context, chain *boots.Chain, tell func(Line) error) error {
+func Run(ctx context.Context, recorded *Recordings, tell func(Line) error) error {
 	m, err := newMachine()
 	if err != nil {
 		return err
 	}
-	s := &Story{boots: chain, tell: tell, machine: m}
+	s := &Story{boots: recorded, tell: tell, machine: m}
 	for i, step := range []struct {
 		title string
 		run   func(*Story) error

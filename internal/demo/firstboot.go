@@ -11,7 +11,7 @@ import (
 // with those of the machine.
 func (s *Story) firstBoot() error {
 	first := s.boots.First
-	s.say("This is a recording of a real machine: %s. Each program that ran measured the next one before it "+
+	s.say("This is the recording of a real machine, %s. Each program that ran measured the next one before it "+
 		"started it: it told the TPM a digest of it. The TPM keeps no list. It has registers, PCRs, and extends one "+
 		"with each digest: new value = hash(old value, digest). So a PCR cannot be set, and depends on every "+
 		"digest in order. What was measured stands in an event log beside it.", s.boots.Description)

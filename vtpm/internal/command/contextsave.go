@@ -21,10 +21,12 @@ func contextSave(t *engine.TPM, in *contextSaveIn) (*contextSaveOut, error) {
 	var err error
 	c := wire.TPMSContext{SavedHandle: h, Hierarchy: wire.HandleNull}
 	if h.IsSession() {
-		data = wire.Marshal(t.Sessions.Loaded(h))
+		session := t.Sessions.Loaded(h)
+		data = wire.Marshal(session)
 		if c.Sequence, err = t.SaveSession(h); err != nil {
 			return nil, err
 		}
+		clear(session.Key)
 	} else {
 		o := t.Objects.At(h)
 		if data, err = marshalObject(o); err != nil {

@@ -65,7 +65,7 @@ var table = []Row{
 	{0x14A, "TPM2_CertifyCreation", "18.3", auth1User | decryptIn | encryptOut, missing("not written yet")},
 	{0x158, "TPM2_Quote", "18.4", auth1User | decryptIn | encryptOut, run(quote)},
 	{0x14D, "TPM2_GetSessionAuditDigest", "18.5", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
-	{0x133, "TPM2_GetCommandAuditDigest", "18.6", auth1User | auth2User | decryptIn | encryptOut | nv, missing("not written yet")},
+	{0x133, "TPM2_GetCommandAuditDigest", "18.6", auth1User | auth2User | decryptIn | encryptOut | nv, run(getCommandAuditDigest)},
 	{0x14C, "TPM2_GetTime", "18.7", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
 	{0x197, "TPM2_CertifyX509", "18.8", auth1Admin | auth2User | decryptIn | encryptOut, missing("not written yet")},
 
@@ -168,7 +168,7 @@ var table = []Row{
 	{0x14E, "TPM2_NV_Read", "31.13", auth1User | encryptOut, run(nvRead)},
 	{0x14F, "TPM2_NV_ReadLock", "31.14", auth1User | nv, act(nvReadLock)},
 	{0x13B, "TPM2_NV_ChangeAuth", "31.15", auth1Admin | decryptIn | nv | readOnly, act(nvChangeAuth)},
-	{0x184, "TPM2_NV_Certify", "31.16", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
+	{0x184, "TPM2_NV_Certify", "31.16", auth1User | auth2User | decryptIn | encryptOut, run(nvCertify)},
 	{0x19D, "TPM2_NV_DefineSpace2", "31.17", auth1User | decryptIn | nv | pp | readOnly, act(nvDefineSpace2)},
 	{0x19E, "TPM2_NV_ReadPublic2", "31.18", encryptOut, run(nvReadPublic2)},
 

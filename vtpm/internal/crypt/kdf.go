@@ -20,11 +20,16 @@ const (
 // over HMAC (Part 1, "KDFa()"). The result has ⌈bits/8⌉ bytes; bits that were
 // not asked for are zero, at the left. It is nil if a is not a hash algorithm.
 func KDFa(a wire.Alg, key []byte, label string, contextU, contextV []byte, bits int) []byte {
+	return kdfa(a, key, label, contextU, contextV, bits, 1)
+}
+
+// kdfa is KDFa with a counter from first on.
+func kdfa(a wire.Alg, key []byte, label string, contextU, contextV []byte, bits int, first uint32) []byte {
 	mac := NewHMAC(a, key)
 	if mac == nil {
 		return nil
 	}
-	return expand(mac, bits, 1, func(counter []byte) {
+	return expand(mac, bits, first, func(counter []byte) {
 		mac.Write(counter)
 		mac.Write(terminated(label))
 		mac.Write(contextU)

@@ -15,7 +15,7 @@ import (
 // safe for concurrent use.
 type Private struct {
 	sensitive []byte            // TPMU_SENSITIVE_COMPOSITE: prime, scalar, key or data
-	ecc       *ecdsa.PrivateKey // of an ECC object
+	ecc       *ecdsa.PrivateKey // of an ECC object on a curve of the standard library
 	prime     *rsaPrime         // of an RSA object
 	rsa       *rsa.PrivateKey   // of an RSA object, once used
 }
@@ -135,18 +135,15 @@ func loadECC(pub *wire.TPMTPublic, sens *wire.TPMTSensitive) (*ecdsa.PrivateKey,
 	if c == nil {
 		return nil, wire.RCCurve
 	}
-	k := c.privateKey(sens.Sensitive)
-	if k == nil {
+	d := resize(sens.Sensitive, c.size)
+	if d == nil || !c.validScalar(d) {
 		return nil, wire.RCKeySize
 	}
-	if pub.NameAlg == wire.AlgNull {
-		return k, nil
-	}
-	q, err := k.PublicKey.Bytes()
-	if err != nil || !bytes.Equal(q, c.uncompressed(&pub.Unique.ECC)) {
+	defer clear(d)
+	if pub.NameAlg != wire.AlgNull && !c.isKeyPair(d, &pub.Unique.ECC) {
 		return nil, wire.RCBinding
 	}
-	return k, nil
+	return c.standardKey(d), nil
 }
 
 func checkSymmetric(pub *wire.TPMTPublic, sens *wire.TPMTSensitive, blame Blame) error {

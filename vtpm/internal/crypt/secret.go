@@ -49,7 +49,7 @@ func encryptSecretECC(rand io.Reader, pub *wire.TPMTPublic, label string) (seed,
 	if !OnCurve(id, q) {
 		return nil, nil, wire.RCKey
 	}
-	d, ephemeral, err := lookup(id).ephemeral(rand)
+	d, ephemeral, err := NewKeyPair(rand, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,7 +113,7 @@ func decryptSecretRSA(pub *wire.TPMTPublic, priv *Private, label string, encrypt
 // the point are ignored, as in the reference implementation.
 func decryptSecretECC(pub *wire.TPMTPublic, priv *Private, label string, encrypted []byte) ([]byte, error) {
 	var sender wire.TPMSECCPoint
-	r := wire.NewReader(encrypted, &wire.Limits{Curves: []wire.ECCCurve{largestCurve}})
+	r := wire.NewReader(encrypted, &wire.Limits{Curves: []wire.ECCCurve{wire.CurveBNP638}}) // the largest
 	sender.Read(r)
 	if err := r.Err(); err != nil {
 		return nil, err

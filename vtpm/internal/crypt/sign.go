@@ -11,11 +11,11 @@ import (
 
 // Sign signs digest with the key (pub, priv) and the scheme that the caller has
 // selected for it (Part 1, "Signing"; Part 3, "TPM2_Sign"). Scheme TPM_ALG_NULL
-// gives a null signature and needs no key.
+// gives a null signature and needs no key. ECDAA is SignECDAA's.
 //
-// rand is the source of the RSAPSS salt. ECDSA takes its nonce from the
-// operating system whatever rand is: the standard library does not let a caller
-// choose it.
+// rand is the source of salts and nonces. ECDSA on a curve of the standard
+// library takes its nonce from the operating system whatever rand is: the library
+// does not let a caller choose it.
 //
 // Errors: TPM_RC_SCHEME for a scheme that is not one of the key's type,
 // TPM_RC_VALUE for a digest of another size than the scheme's hash (RSA),
@@ -26,20 +26,18 @@ func Sign(rand io.Reader, pub *wire.TPMTPublic, priv *Private, scheme wire.TPMTS
 		return wire.TPMTSignature{SigAlg: wire.AlgNull}, nil
 	}
 	sig := wire.TPMTSignature{SigAlg: scheme.Scheme, Hash: scheme.HashAlg}
-	var err error
+	err := error(wire.RCScheme)
 	switch {
 	case priv == nil:
 		err = wire.RCKey
 	case pub.Type == wire.AlgRSA && (sig.SigAlg == wire.AlgRSASSA || sig.SigAlg == wire.AlgRSAPSS):
 		sig.RSA, err = signRSA(rand, priv, sig.SigAlg, sig.Hash, digest)
-	case pub.Type == wire.AlgECC && sig.SigAlg == wire.AlgECDSA:
-		sig.R, sig.S, err = signECDSA(rand, pub.Parameters.ECC.CurveID, priv, digest)
+	case pub.Type == wire.AlgECC:
+		sig.R, sig.S, err = signECC(rand, pub, priv, scheme, digest)
 	case pub.Type == wire.AlgKeyedHash && sig.SigAlg == wire.AlgHMAC:
-		if sig.HMAC = HMAC(sig.Hash, priv.sensitive, digest); sig.HMAC == nil {
+		if sig.HMAC, err = HMAC(sig.Hash, priv.sensitive, digest), nil; sig.HMAC == nil {
 			err = wire.RCHash
 		}
-	default:
-		err = wire.RCScheme
 	}
 	if err != nil {
 		return wire.TPMTSignature{}, err
@@ -84,14 +82,31 @@ func pssSaltSize(digest, modulus int) int {
 	return min(digest, modulus-digest-2)
 }
 
-func signECDSA(rand io.Reader, id wire.ECCCurve, priv *Private, digest []byte) (r, s []byte, err error) {
-	c := lookup(id)
-	if c == nil || priv.ecc == nil {
+// signECC signs with one of the schemes that need nothing but the key, each of
+// which works on every curve. The two numbers have the size of a coordinate.
+func signECC(rand io.Reader, pub *wire.TPMTPublic, priv *Private, scheme wire.TPMTSigScheme, digest []byte) (r, s []byte, err error) {
+	c := lookup(pub.Parameters.ECC.CurveID)
+	if c == nil {
 		return nil, nil, wire.RCKey
 	}
-	x, y, err := ecdsa.Sign(rand, priv.ecc, digest)
-	if err != nil {
-		return nil, nil, wire.RCNoResult
+	if scheme.Scheme == wire.AlgECDSA && priv.ecc != nil {
+		x, y, err := ecdsa.Sign(rand, priv.ecc, digest)
+		if err != nil {
+			return nil, nil, wire.RCNoResult
+		}
+		return x.FillBytes(make([]byte, c.size)), y.FillBytes(make([]byte, c.size)), nil
 	}
-	return x.FillBytes(make([]byte, c.size)), y.FillBytes(make([]byte, c.size)), nil
+	d := c.scalar(priv.sensitive)
+	if d == nil {
+		return nil, nil, wire.RCKey
+	}
+	switch scheme.Scheme {
+	case wire.AlgECDSA:
+		return c.signECDSA(rand, d, digest)
+	case wire.AlgECSchnorr:
+		return c.signSchnorr(rand, d, scheme.HashAlg, digest)
+	case wire.AlgSM2:
+		return c.signSM2(rand, d, digest)
+	}
+	return nil, nil, wire.RCScheme
 }

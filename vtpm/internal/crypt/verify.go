@@ -1,16 +1,15 @@
 package crypt
 
 import (
-	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/subtle"
-	"math/big"
 
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
 // Verify checks that sig is a signature of digest by the key pub (Part 3,
-// "TPM2_VerifySignature"). Only an HMAC key needs priv.
+// "TPM2_VerifySignature"). Only an HMAC key needs priv. ECDAA signatures are not
+// for a TPM to verify: it takes the issuer's credential to do it.
 //
 // Errors: TPM_RC_SCHEME for a signature scheme that is not one of the key's
 // type, TPM_RC_HANDLE for an HMAC key without its private part, TPM_RC_SIGNATURE
@@ -25,10 +24,10 @@ func Verify(pub *wire.TPMTPublic, priv *Private, digest []byte, sig *wire.TPMTSi
 		}
 		ok = verifyRSA(pub, digest, sig)
 	case wire.AlgECC:
-		if sig.SigAlg != wire.AlgECDSA {
+		if sig.SigAlg != wire.AlgECDSA && sig.SigAlg != wire.AlgECSchnorr && sig.SigAlg != wire.AlgSM2 {
 			return wire.RCScheme
 		}
-		ok = verifyECDSA(pub, digest, sig)
+		ok = verifyECC(pub, digest, sig)
 	case wire.AlgKeyedHash:
 		if priv == nil {
 			return wire.RCHandle
@@ -60,16 +59,25 @@ func verifyRSA(pub *wire.TPMTPublic, digest []byte, sig *wire.TPMTSignature) boo
 	return rsa.VerifyPSS(key, h, digest, sig.RSA, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) == nil
 }
 
-func verifyECDSA(pub *wire.TPMTPublic, digest []byte, sig *wire.TPMTSignature) bool {
+func verifyECC(pub *wire.TPMTPublic, digest []byte, sig *wire.TPMTSignature) bool {
 	c := lookup(pub.Parameters.ECC.CurveID)
 	if c == nil {
 		return false
 	}
-	key, err := ecdsa.ParseUncompressedPublicKey(c.Curve, c.uncompressed(&pub.Unique.ECC))
-	if err != nil {
+	q := c.uncompressed(&pub.Unique.ECC)
+	r, s := c.scalar(sig.R), c.scalar(sig.S)
+	if q == nil || !c.onCurve(q) || r == nil || s == nil {
 		return false
 	}
-	return ecdsa.Verify(key, digest, new(big.Int).SetBytes(sig.R), new(big.Int).SetBytes(sig.S))
+	switch {
+	case sig.SigAlg == wire.AlgECSchnorr:
+		return c.verifySchnorr(q, r, s, sig.Hash, digest)
+	case sig.SigAlg == wire.AlgSM2:
+		return c.verifySM2(q, r, s, digest)
+	case c.std != nil:
+		return c.verifyStandardECDSA(q, digest, sig)
+	}
+	return c.verifyECDSA(q, r, s, digest)
 }
 
 // verifyHMAC holds the signature against the key's scheme, too: a key that is

@@ -73,6 +73,15 @@ func (t *TPM) AuditCommand(cc wire.CC, audited bool) {
 	t.Mark(RecordAudit)
 }
 
+// CommandDigest returns the digest of the codes of all audited commands, ascending.
+func (a *Audit) CommandDigest() []byte {
+	var w wire.Writer
+	for _, cc := range sortedKeys(a.Commands) {
+		cc.Write(&w)
+	}
+	return crypt.Digest(a.Alg, w.Data())
+}
+
 func (a *Audit) write(w *wire.Writer) {
 	w.U16(uint16(a.Alg))
 	w.U64(a.Counter)

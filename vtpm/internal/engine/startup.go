@@ -42,6 +42,7 @@ func (t *TPM) Startup(su wire.SU, locality uint8) error {
 	t.Audit.startup(kind)
 	t.countStartup(kind)
 	t.Sessions.startup(kind)
+	t.Commits.startup(kind)
 	t.startupNV(kind, orderly)
 	t.shutdown = shutdownRecord{}
 	t.locality = locality

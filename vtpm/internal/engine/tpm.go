@@ -44,6 +44,7 @@ type TPM struct {
 	Sessions    Sessions    // reset and volatile
 	Clock       Clock       // orderly
 	Audit       Audit       // persistent and reset
+	Commits     Commits     // reset
 
 	AlgorithmSet     uint32   // persistent: TPM_PT_ALGORITHM_SET, a number without effect
 	PhysicalPresence bool     // asserted by the platform, for the command in flight

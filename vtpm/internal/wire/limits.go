@@ -34,7 +34,7 @@ func DefaultLimits() *Limits {
 		Curves:   []ECCCurve{CurveNISTP256, CurveNISTP384, CurveNISTP521},
 		RSABits:  []uint16{2048, 3072},
 		AESBits:  []uint16{128, 256},
-		SymModes: []Alg{AlgCFB},
+		SymModes: []Alg{AlgCFB, AlgCTR, AlgOFB, AlgCBC, AlgECB, AlgCMAC},
 		Schemes: []Alg{
 			AlgHMAC, AlgXOR, AlgRSASSA, AlgRSAES, AlgRSAPSS, AlgOAEP, AlgECDSA, AlgECDH,
 		},
