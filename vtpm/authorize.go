@@ -118,15 +118,16 @@ func (x *execution) nvAuthValueAvailable(index *engine.NVIndex) bool {
 // countPIN updates pinCount after the authValue of a PIN index was used.
 func (x *execution) countPIN(h wire.Handle, ok bool) {
 	index := x.t.NV.At(h)
-	if !index.Has(wire.NVWritten) {
+	isFail, isPass := index.Type() == wire.NTPinFail, index.Type() == wire.NTPinPass
+	if !isFail && !isPass || !index.Has(wire.NVWritten) {
 		return
 	}
 	pin := index.Counter()
 	count, limit := pin>>32, pin&0xFFFFFFFF
 	switch {
-	case index.Type() == wire.NTPinFail && ok:
+	case isFail && ok:
 		count = 0
-	case index.Type() == wire.NTPinFail, index.Type() == wire.NTPinPass && ok:
+	case isFail, isPass && ok:
 		count++
 	default:
 		return

@@ -197,60 +197,95 @@ func (c *client) setPolicy(e entity, policy []byte) {
 	c.ok(request{wire.CCSetPrimaryPolicy, []entity{e}, []*session{pw(string(e.auth))}, params(policy, wire.AlgSHA256), 0})
 }
 
+// sealed makes an object with these attributes, an empty authValue and a policy
+// that a new session satisfies.
+func (c *client) sealed(attributes tpm2.TPMAObject) entity {
+	c.Helper()
+	attributes.FixedTPM, attributes.FixedParent, attributes.NoDA = true, true, true
+	x, _ := createPrimary(c, c.TPM, tpm2.TPMTPublic{
+		Type: tpm2.TPMAlgKeyedHash, NameAlg: tpm2.TPMAlgSHA256, ObjectAttributes: attributes,
+		AuthPolicy: tpm2.TPM2BDigest{Buffer: make([]byte, 32)},
+		Parameters: tpm2.NewTPMUPublicParms(tpm2.TPMAlgKeyedHash, &tpm2.TPMSKeyedHashParms{Scheme: tpm2.TPMTKeyedHashScheme{Scheme: tpm2.TPMAlgNull}}),
+	}, "sealed")
+	return entity{handle: wire.Handle(x.Handle), name: x.Name.Buffer}
+}
+
+// publicOnly loads the public area of a storage key.
+func (c *client) publicOnly() entity {
+	c.Helper()
+	_, public := createPrimary(c, c.TPM, tpm2.ECCSRKTemplate)
+	x, err := tpm2.LoadExternal{InPublic: tpm2.New2B(public), Hierarchy: tpm2.TPMRHOwner}.Execute(c.TPM)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return entity{handle: wire.Handle(x.ObjectHandle), name: x.Name.Buffer}
+}
+
 // TestRoles: what cannot authorize, before any value is compared.
 func TestRoles(t *testing.T) {
-	c := open(t)
-	create := func(attributes tpm2.TPMAObject) entity {
-		attributes.FixedTPM, attributes.FixedParent, attributes.NoDA = true, true, true
-		key, _ := createPrimary(t, c.TPM, tpm2.TPMTPublic{
-			Type: tpm2.TPMAlgKeyedHash, NameAlg: tpm2.TPMAlgSHA256, ObjectAttributes: attributes,
-			AuthPolicy: tpm2.TPM2BDigest{Buffer: make([]byte, 32)},
-			Parameters: tpm2.NewTPMUPublicParms(tpm2.TPMAlgKeyedHash, &tpm2.TPMSKeyedHashParms{Scheme: tpm2.TPMTKeyedHashScheme{Scheme: tpm2.TPMAlgNull}}),
-		}, "sealed")
-		return entity{handle: wire.Handle(key.Handle), name: key.Name.Buffer}
+	policyOnly := tpm2.TPMAObject{}
+	withAuth := tpm2.TPMAObject{UserWithAuth: true}
+	adminWithPolicy := tpm2.TPMAObject{UserWithAuth: true, AdminWithPolicy: true}
+	password := func(*client) *session { return pw("") }
+	policy := func(c *client) *session { return c.policy() }
+	type authorization = func(*client) *session
+	unseal := func(attributes tpm2.TPMAObject, by authorization) func(*client) request {
+		return func(c *client) request {
+			return request{wire.CCUnseal, []entity{c.sealed(attributes)}, []*session{by(c)}, nil, 0}
+		}
 	}
-	policyOnly := create(tpm2.TPMAObject{})
-	withAuth := create(tpm2.TPMAObject{UserWithAuth: true})
-	adminWithPolicy := create(tpm2.TPMAObject{UserWithAuth: true, AdminWithPolicy: true})
-	_, public := createPrimary(t, c.TPM, tpm2.ECCSRKTemplate)
-	loaded, err := tpm2.LoadExternal{InPublic: tpm2.New2B(public), Hierarchy: tpm2.TPMRHOwner}.Execute(c.TPM)
-	if err != nil {
-		t.Fatal(err)
+	change := func(attributes tpm2.TPMAObject, by authorization) func(*client) request {
+		return func(c *client) request {
+			e := c.sealed(attributes)
+			return request{wire.CCObjectChangeAuth, []entity{e, e}, []*session{by(c)}, params(""), 0}
+		}
 	}
-	publicOnly := entity{handle: wire.Handle(loaded.ObjectHandle), name: loaded.Name.Buffer}
-	readOnly := c.defineNV(wire.NVOwnerRead|wire.NVPolicyWrite, "", make([]byte, 32), 8)
-	special := c.definePlatformNV(wire.NVPolicyDelete|wire.NVPPRead|wire.NVPPWrite, make([]byte, 32))
-
-	unseal := func(e entity, s *session) request { return request{wire.CCUnseal, []entity{e}, []*session{s}, nil, 0} }
-	change := func(e entity, s *session) request {
-		return request{wire.CCObjectChangeAuth, []entity{e, e}, []*session{s}, params(""), 0}
+	index := func(cc wire.CC, by authorization, p []byte) func(*client) request {
+		return func(c *client) request {
+			x := c.defineNV(wire.NVOwnerRead|wire.NVPolicyWrite, "", make([]byte, 32), 8)
+			return request{cc, []entity{x.entity, x.entity}, []*session{by(c)}, p, 0}
+		}
 	}
-	policy := func() *session { return c.start(wire.SEPolicy, wire.AlgSHA256, noSym) }
+	read, write := params(uint16(8), uint16(0)), params("1", uint16(0))
 	for _, x := range []struct {
 		reason string
-		r      request
+		r      func(*client) request
 		want   wire.RC
 	}{
-		{"USER role with the authValue, and userWithAuth is set", unseal(withAuth, pw("")), wire.RCSuccess},
-		{"USER role with the authValue, and userWithAuth is clear", unseal(policyOnly, pw("")), wire.RCAuthUnavailable},
-		{"the same with an HMAC session", unseal(policyOnly, c.hmacSession()), wire.RCAuthUnavailable},
-		{"USER role with a policy", unseal(policyOnly, policy()), wire.RCSuccess},
-		{"ADMIN role with the authValue, and adminWithPolicy is set", change(adminWithPolicy, pw("")), wire.RCAuthType},
-		{"ADMIN role with the authValue, userWithAuth and adminWithPolicy clear: the authValue does, and the parent is wrong", change(policyOnly, pw("")), wire.RCType.Handle(2)},
-		{"ADMIN role with a policy that does not name the command", change(adminWithPolicy, policy()), wire.RCPolicyFail.Session(1)},
-		{"ADMIN role of an NV index with its authValue", request{wire.CCNVUndefineSpaceSpecial, []entity{special.entity, platform}, []*session{pw(""), pw("")}, nil, 0}, wire.RCAuthType},
-		{"DUP role with the authValue", request{wire.CCDuplicate, []entity{withAuth, {handle: wire.HandleNull}}, []*session{pw("")}, params("", wire.AlgNull), 0}, wire.RCAuthType},
-		{"a public area only has no authValue", request{wire.CCCreate, []entity{publicOnly}, []*session{pw("")}, nil, 0}, wire.RCAuthUnavailable},
-		{"nor a policy", request{wire.CCCreate, []entity{publicOnly}, []*session{policy()}, nil, 0}, wire.RCAuthUnavailable},
-		{"a hierarchy without a policy", keepAuth(owner, policy()), wire.RCAuthUnavailable},
-		{"TPM_RH_NULL has none", request{wire.CCCreatePrimary, []entity{{handle: wire.HandleNull}}, []*session{policy()}, nil, 0}, wire.RCAuthUnavailable},
-		{"a PCR has none", request{wire.CCPCRExtend, []entity{{handle: 16}}, []*session{policy()}, params(uint32(0)), 0}, wire.RCAuthUnavailable},
-		{"reading an NV index without AUTHREAD", readNV(readOnly, pw("")), wire.RCAuthUnavailable},
-		{"writing an NV index without AUTHWRITE", request{wire.CCNVWrite, []entity{readOnly.entity, readOnly.entity}, []*session{pw("")}, params("1", uint16(0)), 0}, wire.RCAuthUnavailable},
-		{"reading an NV index without POLICYREAD", readNV(readOnly, policy()), wire.RCAuthUnavailable},
-		{"writing an NV index with POLICYWRITE", request{wire.CCNVWrite, []entity{readOnly.entity, readOnly.entity}, []*session{policy()}, params("1", uint16(0)), 0}, wire.RCSuccess},
+		{"USER role with the authValue, and userWithAuth is set", unseal(withAuth, password), wire.RCSuccess},
+		{"USER role with the authValue, and userWithAuth is clear", unseal(policyOnly, password), wire.RCAuthUnavailable},
+		{"the same with an HMAC session", unseal(policyOnly, (*client).hmacSession), wire.RCAuthUnavailable},
+		{"USER role with a policy", unseal(policyOnly, policy), wire.RCSuccess},
+		{"ADMIN role with the authValue, and adminWithPolicy is set", change(adminWithPolicy, password), wire.RCAuthType},
+		{"ADMIN role with the authValue, both are clear: it is right, and the parent is wrong", change(policyOnly, password), wire.RCType.Handle(2)},
+		{"ADMIN role with a policy that does not name the command", change(adminWithPolicy, policy), wire.RCPolicyFail.Session(1)},
+		{"ADMIN role of an NV index with its authValue", func(c *client) request {
+			x := c.definePlatformNV(wire.NVPolicyDelete|wire.NVPPRead|wire.NVPPWrite, make([]byte, 32))
+			return request{wire.CCNVUndefineSpaceSpecial, []entity{x.entity, platform}, []*session{pw(""), pw("")}, nil, 0}
+		}, wire.RCAuthType},
+		{"DUP role with the authValue", func(c *client) request {
+			return request{wire.CCDuplicate, []entity{c.sealed(withAuth), {handle: wire.HandleNull}}, []*session{pw("")}, params("", wire.AlgNull), 0}
+		}, wire.RCAuthType},
+		{"a public area only has no authValue", func(c *client) request {
+			return request{wire.CCCreate, []entity{c.publicOnly()}, []*session{pw("")}, nil, 0}
+		}, wire.RCAuthUnavailable},
+		{"nor a policy", func(c *client) request {
+			return request{wire.CCCreate, []entity{c.publicOnly()}, []*session{c.policy()}, nil, 0}
+		}, wire.RCAuthUnavailable},
+		{"a hierarchy without a policy", func(c *client) request { return keepAuth(owner, c.policy()) }, wire.RCAuthUnavailable},
+		{"TPM_RH_NULL has none", func(c *client) request {
+			return request{wire.CCCreatePrimary, []entity{{handle: wire.HandleNull}}, []*session{c.policy()}, nil, 0}
+		}, wire.RCAuthUnavailable},
+		{"a PCR has none", func(c *client) request {
+			return request{wire.CCPCRExtend, []entity{{handle: 16}}, []*session{c.policy()}, params(uint32(0)), 0}
+		}, wire.RCAuthUnavailable},
+		{"reading an NV index without AUTHREAD", index(wire.CCNVRead, password, read), wire.RCAuthUnavailable},
+		{"writing an NV index without AUTHWRITE", index(wire.CCNVWrite, password, write), wire.RCAuthUnavailable},
+		{"reading an NV index without POLICYREAD", index(wire.CCNVRead, policy, read), wire.RCAuthUnavailable},
+		{"writing an NV index with POLICYWRITE", index(wire.CCNVWrite, policy, write), wire.RCSuccess},
 	} {
-		if have := c.do(x.r).rc; have != x.want {
+		c := open(t)
+		if have := c.do(x.r(c)).rc; have != x.want {
 			t.Errorf("%s: %v, want %v", x.reason, have, x.want)
 		}
 	}

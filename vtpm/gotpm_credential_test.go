@@ -3,6 +3,7 @@ package vtpm_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"testing"
 
@@ -37,7 +38,7 @@ func credentials(b *bench) {
 	ek := b.primary(tpm2.TPMRHEndorsement, tpm2.ECCEKTemplate, "")
 	ak := b.primary(tpm2.TPMRHOwner, eccTemplate(attestation, tpm2.TPMECCNistP256, tpm2.TPMAlgSHA256, 0, tpm2.TPMAlgSHA256), "auth")
 	secret := []byte("the credential's secret")
-	made := exec(b, tpm2.MakeCredential{Handle: ek.handle, Credential: tpm2.TPM2BDigest{Buffer: secret}, ObjectName: ak.name})
+	made := b.makeCredential(ek, ak, secret)
 	activate := tpm2.ActivateCredential{
 		ActivateHandle: ak.with(b.auth("auth")), KeyHandle: ek.with(b.endorsementPolicy(tpm2.TPMAlgSHA256)),
 		CredentialBlob: made.CredentialBlob, Secret: made.Secret,
@@ -49,6 +50,22 @@ func credentials(b *bench) {
 	activate.ActivateHandle = other.with(b.auth("auth"))
 	_, err := activate.Execute(b)
 	wantRC(b, err, tpm2.TPMRCIntegrity)
+}
+
+// makeCredential runs TPM2_MakeCredential, whose handle go-tpm knows no Name of: it
+// cannot be sent with a session.
+func (b *bench) makeCredential(ek, ak key, secret []byte) tpm2.MakeCredentialResponse {
+	b.Helper()
+	credential := tpm2.TPM2BDigest{Buffer: secret}
+	r := exec(b, bare{
+		code: tpm2.TPMCCMakeCredential, handles: []tpm2.AuthHandle{{Handle: ek.handle, Name: ek.name}}, in: true, out: true,
+		params: append(tpm2.Marshal(credential), tpm2.Marshal(ak.name)...),
+	})
+	blob := 2 + int(binary.BigEndian.Uint16(r.params))
+	return tpm2.MakeCredentialResponse{
+		CredentialBlob: tpm2.TPM2BIDObject{Buffer: r.params[2:blob]},
+		Secret:         tpm2.TPM2BEncryptedSecret{Buffer: r.params[blob+2:]},
+	}
 }
 
 // policyC is the TCG EK Credential Profile's "PolicyC", PolicyAuthorizeNV of an
@@ -68,8 +85,8 @@ var policyB = map[tpm2.TPMAlgID]string{
 }
 
 // TestEndorsementKeys: the templates of the TCG EK Credential Profile make keys
-// that serve for what they are: a credential that was made without the TPM is
-// activated with the policy of the key.
+// that serve for what they are: a credential is activated with the policy of the
+// key, whether the TPM made it or somebody else.
 func TestEndorsementKeys(t *testing.T) {
 	high := storage
 	high.NoDA, high.AdminWithPolicy = false, true
@@ -104,16 +121,20 @@ func TestEndorsementKeys(t *testing.T) {
 			ek := b.primary(tpm2.TPMRHEndorsement, x.template, "")
 			checkTemplate(t, ek.public, x.template)
 			ak := b.load(eccTemplate(attestation, tpm2.TPMECCNistP256, tpm2.TPMAlgSHA256, 0, tpm2.TPMAlgSHA256), "", "")
+			inside := must(tpm2.MakeCredential{Handle: ek.handle, Credential: tpm2.TPM2BDigest{Buffer: []byte("secret")}, ObjectName: ak.name}.Execute(b.TPM))(t)
 			blob, seed, err := tpm2.CreateCredential(rand.Reader, must(tpm2.ImportEncapsulationKey(&ek.public))(t), ak.name.Buffer, []byte("secret"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := exec(b, tpm2.ActivateCredential{
-				ActivateHandle: ak.with(b.auth("")), KeyHandle: ek.with(session),
-				CredentialBlob: tpm2.TPM2BIDObject{Buffer: blob}, Secret: tpm2.TPM2BEncryptedSecret{Buffer: seed},
-			})
-			if string(r.CertInfo.Buffer) != "secret" {
-				t.Errorf("credential %q", r.CertInfo.Buffer)
+			for _, made := range []*tpm2.MakeCredentialResponse{
+				inside, {CredentialBlob: tpm2.TPM2BIDObject{Buffer: blob}, Secret: tpm2.TPM2BEncryptedSecret{Buffer: seed}},
+			} {
+				r := exec(b, tpm2.ActivateCredential{
+					ActivateHandle: ak.with(b.auth("")), KeyHandle: ek.with(session), CredentialBlob: made.CredentialBlob, Secret: made.Secret,
+				})
+				if string(r.CertInfo.Buffer) != "secret" {
+					t.Errorf("credential %q", r.CertInfo.Buffer)
+				}
 			}
 		})
 	}

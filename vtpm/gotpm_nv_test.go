@@ -26,12 +26,12 @@ func (b *bench) defineNV(handle tpm2.TPMHandle, typ tpm2.TPMNT, size uint16, aut
 // checkNV demands that an index has this public area and the Name of it.
 func (b *bench) checkNV(want tpm2.TPMSNVPublic) tpm2.NamedHandle {
 	b.Helper()
-	r := exec(b, tpm2.NVReadPublic{NVIndex: want.NVIndex})
 	area := tpm2.Marshal(want)
+	name := append([]byte{0, 0x0B}, digest(crypto.SHA256, area)...)
+	r := exec(b, tpm2.NVReadPublic{NVIndex: tpm2.NamedHandle{Handle: want.NVIndex, Name: tpm2.TPM2BName{Buffer: name}}})
 	if have := r.NVPublic.Bytes(); !bytes.Equal(have, area) {
 		b.Errorf("public area %x, want %x", have, area)
 	}
-	name := append([]byte{0, 0x0B}, digest(crypto.SHA256, area)...)
 	if !bytes.Equal(r.NVName.Buffer, name) {
 		b.Errorf("Name %x, want %x", r.NVName.Buffer, name)
 	}

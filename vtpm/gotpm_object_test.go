@@ -36,7 +36,7 @@ func primaries(b *bench) {
 			ParentQualifiedName: tpm2.HandleName(hierarchy),
 			OutsideInfo:         cmd.OutsideInfo,
 		}, hierarchy)
-		public := exec(b, tpm2.ReadPublic{ObjectHandle: r.ObjectHandle})
+		public := exec(b, tpm2.ReadPublic{ObjectHandle: made.named()})
 		if want := qualified(b, tpm2.PrimaryHandleName(hierarchy), r.Name.Buffer); !bytes.Equal(public.QualifiedName.Buffer, want) {
 			b.Errorf("Qualified Name %x, want %x", public.QualifiedName.Buffer, want)
 		}
@@ -75,7 +75,7 @@ func sealing(b *bench) {
 		ParentQualifiedName: tpm2.TPM2BName{Buffer: parentQualified},
 		OutsideInfo:         create.OutsideInfo,
 	}, tpm2.TPMRHOwner)
-	public := exec(b, tpm2.ReadPublic{ObjectHandle: l.ObjectHandle})
+	public := exec(b, tpm2.ReadPublic{ObjectHandle: made.named()})
 	if want := qualified(b, parentQualified, l.Name.Buffer); !bytes.Equal(public.QualifiedName.Buffer, want) {
 		b.Errorf("Qualified Name %x, want %x", public.QualifiedName.Buffer, want)
 	}
@@ -153,7 +153,7 @@ func external(b *bench) {
 	public := externalPublic(b, &ours.PublicKey)
 	l := exec(b, tpm2.LoadExternal{InPublic: tpm2.New2B(public), Hierarchy: tpm2.TPMRHOwner})
 	checkName(b, public, l.Name)
-	r := exec(b, tpm2.ReadPublic{ObjectHandle: l.ObjectHandle})
+	r := exec(b, tpm2.ReadPublic{ObjectHandle: tpm2.NamedHandle{Handle: l.ObjectHandle, Name: l.Name}})
 	if !bytes.Equal(r.OutPublic.Bytes(), tpm2.Marshal(public)) {
 		b.Error("the public area changed")
 	}

@@ -154,7 +154,7 @@ func TestRefusedSessions(t *testing.T) {
 		t.Log(x.reason)
 		wantRC(t, err, x.want)
 	}
-	for _, cmd := range []tpm2.Command[tpm2.FlushContextResponse, *tpm2.FlushContextResponse]{tpm2.FlushContext{FlushHandle: eccParent}} {
+	for _, cmd := range []tpm2.Command[tpm2.FlushContextResponse, *tpm2.FlushContextResponse]{tpm2.FlushContext{FlushHandle: tpm2.NamedHandle{Handle: 0x80000000}}} {
 		_, err := cmd.Execute(b, tpm2.HMAC(tpm2.TPMAlgSHA256, 16, tpm2.Audit()))
 		wantRC(t, err, tpm2.TPMRCAuthContext)
 	}

@@ -170,6 +170,9 @@ var provisioned = sync.OnceValue(func() memory {
 			panic(err)
 		}
 	}
+	if _, err := (tpm2.Shutdown{ShutdownType: tpm2.TPMSUClear}).Execute(p); err != nil {
+		panic(err)
+	}
 	return state
 })
 
@@ -294,7 +297,7 @@ func takesSessions(cc tpm2.TPMCC) bool {
 // encryptable reports whether the first parameter of the command and of its
 // response can be encrypted: whether they are sized buffers.
 func encryptable[R any](cmd tpm2.Command[R, *R]) (in, out bool) {
-	if c, ok := cmd.(bare); ok {
+	if c, ok := any(cmd).(bare); ok {
 		return c.in, c.out
 	}
 	return takesSessions(cmd.Command()) && sizedFirst(reflect.TypeOf(cmd)), sizedFirst(reflect.TypeFor[R]())
@@ -356,7 +359,7 @@ func namesOf(t testing.TB, cmd any) [][]byte {
 		}
 		names = append(names, named.KnownName().Buffer)
 	}
-	if c, ok := cmd.(bare); ok {
+	if c, ok := any(cmd).(bare); ok {
 		for _, h := range c.handles {
 			add(h)
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/bootseal/bootseal/eventlog"
@@ -22,7 +21,7 @@ func (a *app) logVerify() *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Check a log against PCR values",
 		Long: `Replay a log and hold the result against PCR values: the TPM's own, or those of a file
-with lines "BANK INDEX HEX", as "bootseal pcrs" prints them.
+with lines "ALG INDEX HEX", as "bootseal pcrs" prints them.
 
 Exit code 0 says that every PCR the log may speak of agrees, in every bank that has values.
 A PCR without events must hold its reset value. PCR 10 belongs to the kernel's own log
@@ -89,9 +88,6 @@ func (a *app) readValues(path string) (pcr.Values, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if len(values) == 0 {
-		return nil, fmt.Errorf("%s: %w", name, errors.New("no PCR values in it; a line is \"sha256 0 HEX\""))
-	}
 	return values, nil
 }
 
@@ -123,12 +119,30 @@ func (a *app) printVerdicts(r logVerified) error {
 		fmt.Fprintf(a.out, "  %-11s", b)
 	}
 	fmt.Fprintln(a.out)
+	var silent pcr.Selection
 	for i := range pcr.Count {
-		if row := byPCR[i]; row != nil {
+		switch row := byPCR[i]; {
+		case row == nil:
+		case notCovered(row):
+			silent = silent.With(i)
+		default:
 			a.printVerdictRow(i, banks, row)
 		}
 	}
+	if silent != 0 {
+		fmt.Fprintf(a.out, "\nPCRs %s are not for this log to speak of.\n", silent)
+	}
 	return a.printVerdictSum(r)
+}
+
+// notCovered reports whether the log speaks of the PCR in no bank.
+func notCovered(row map[pcr.Bank]eventlog.Verdict) bool {
+	for _, v := range row {
+		if v.Result != eventlog.NotCovered {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *app) printVerdictRow(index int, banks []pcr.Bank, row map[pcr.Bank]eventlog.Verdict) {

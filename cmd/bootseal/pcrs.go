@@ -15,7 +15,7 @@ func (a *app) pcrs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pcrs",
 		Short: "Print the TPM's PCR values",
-		Long: `Print the TPM's PCR values, a line "BANK INDEX HEX" each: the form that
+		Long: `Print the TPM's PCR values, a line "ALG INDEX HEX" each: the form that
 "bootseal log verify --pcrs" reads. Without --bank, all banks that the TPM has.`,
 		Example: "  bootseal pcrs\n  bootseal pcrs --bank sha256 --pcrs 0-7,14\n  bootseal pcrs --tpm swtpm:/run/vm1/tpm.sock -o json",
 		Args:    cobra.NoArgs,

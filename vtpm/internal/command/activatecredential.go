@@ -21,7 +21,7 @@ type activateCredentialOut struct {
 // pair of these two objects.
 func activateCredential(t *engine.TPM, in *activateCredentialIn) (*activateCredentialOut, error) {
 	object, key := t.Objects.At(in.ActivateHandle.Handle()), t.Objects.At(in.KeyHandle.Handle())
-	if key.Sequence != nil || !isStorageKey(&key.Public) {
+	if !isStorageKey(&key.Public) {
 		return nil, wire.RCType.Handle(2)
 	}
 	private, err := key.Private()

@@ -30,8 +30,10 @@ func algorithms(l *wire.Limits) []wire.TPMSAlgProperty {
 	}
 	add(len(l.RSABits) != 0, wire.AlgRSA, asymmetric|object)
 	add(len(l.Curves) != 0, wire.AlgECC, asymmetric|object)
-	add(len(l.AESBits) != 0, wire.AlgAES, symmetric)
-	add(len(l.AESBits) != 0, wire.AlgSymCipher, object)
+	for _, cipher := range l.Ciphers {
+		add(true, cipher.Alg, symmetric)
+	}
+	add(len(l.Ciphers) != 0, wire.AlgSymCipher, object)
 	add(true, wire.AlgKeyedHash, hash|object|signing|encrypting)
 	for _, alg := range l.Hashes {
 		add(true, alg, hash)

@@ -15,7 +15,7 @@ import (
 const derivationBits = 8192
 
 // derive makes the object that a derivation parent has for a label and a context
-// (Part 1, "Derived Objects"; Part 3, "TPM2_CreateLoaded"). The template's label
+// (Part 1, "Object Derivation"; Part 3, "TPM2_CreateLoaded"). The template's label
 // and context go before those in the sensitive data.
 //
 // Errors: TPM_RC_TYPE, TPM_RC_ATTRIBUTES, those of checkPublic, and those of

@@ -16,7 +16,7 @@ type evictControlIn struct {
 func evictControl(t *engine.TPM, in *evictControlIn) error {
 	h, persistent := in.ObjectHandle.Handle(), in.PersistentHandle.Handle()
 	o := t.Objects.At(h)
-	if o.Sequence != nil || o.Hierarchy == wire.HandleNull || o.STClear || o.PublicOnly {
+	if o.Hierarchy == wire.HandleNull || o.STClear || o.PublicOnly {
 		return wire.RCAttributes.Handle(2)
 	}
 	evict := h.Type() == wire.HTPersistent

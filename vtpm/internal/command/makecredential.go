@@ -21,7 +21,7 @@ type makeCredentialOut struct {
 // that two keys are in one TPM. It uses public areas alone.
 func makeCredential(t *engine.TPM, in *makeCredentialIn) (*makeCredentialOut, error) {
 	o := t.Objects.At(in.Handle.Handle())
-	if o.Sequence != nil || !isStorageKey(&o.Public) {
+	if !isStorageKey(&o.Public) {
 		return nil, wire.RCType.Handle(1)
 	}
 	if len(in.Credential) > crypt.Size(o.Public.NameAlg) {

@@ -56,8 +56,8 @@ func unmarshalObject(t *engine.TPM, kind wire.Handle, data []byte) (*engine.Obje
 }
 
 // newSequence returns the object of a sequence: it belongs to no hierarchy, has no
-// Name, and a failed authorization of it does not count (Part 1, "Hash Sequence
-// Objects").
+// Name, and a failed authorization of it does not count (Part 1, "Hash, MAC, and
+// Event Sequences").
 func newSequence(s engine.Sequence, auth []byte) *engine.Object {
 	return &engine.Object{
 		Public:    wire.TPMTPublic{Type: wire.AlgNull, NameAlg: wire.AlgNull, ObjectAttributes: wire.ObjNoDA},

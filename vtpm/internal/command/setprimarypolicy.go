@@ -22,9 +22,6 @@ func setPrimaryPolicy(t *engine.TPM, in *setPrimaryPolicyIn) error {
 	if len(in.AuthPolicy) != crypt.Size(alg) {
 		return wire.RCSize.Param(1)
 	}
-	handle := in.AuthHandle.Handle()
-	x := t.Hierarchies.At(handle)
-	x.Policy, x.PolicyAlg = bytes.Clone(in.AuthPolicy), alg
-	t.MarkHierarchy(handle)
+	t.SetAuthPolicy(in.AuthHandle.Handle(), bytes.Clone(in.AuthPolicy), alg)
 	return nil
 }

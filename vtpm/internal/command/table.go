@@ -178,5 +178,5 @@ var table = []Row{
 	{0x196, "TPM2_Policy_AC_SendSelect", "32.4", decryptIn, missing("there are no attached components")},
 
 	// 33 Authenticated countdown timers
-	{0x198, "TPM2_ACT_SetTimeout", "33.2", auth1User, missing("not written yet")},
+	{0x198, "TPM2_ACT_SetTimeout", "33.2", auth1User, act(actSetTimeout)},
 }

@@ -16,7 +16,7 @@ type unsealOut struct {
 // TPM2_Unseal, Part 3, 12.7: return the data in a loaded sealed data object.
 func unseal(t *engine.TPM, in *unsealIn) (*unsealOut, error) {
 	o := t.Objects.At(in.ItemHandle.Handle())
-	if o.Sequence != nil || o.Public.Type != wire.AlgKeyedHash {
+	if o.Public.Type != wire.AlgKeyedHash {
 		return nil, wire.RCType.Handle(1)
 	}
 	if o.Public.ObjectAttributes.Any(wire.ObjDecrypt | wire.ObjSign | wire.ObjRestricted) {

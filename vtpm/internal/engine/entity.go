@@ -50,7 +50,13 @@ func (t *TPM) permanentExists(h wire.Handle) error {
 		}
 		return nil
 	}
-	return wire.RCValue
+	switch {
+	case t.ACTs.At(h) == nil:
+		return wire.RCValue
+	case !t.Hierarchies.Platform.Enabled: // whose authValue is the timer's
+		return wire.RCHierarchy
+	}
+	return nil
 }
 
 func (t *TPM) persistentExists(h wire.Handle, cc wire.CC) error {
@@ -103,6 +109,8 @@ func (t *TPM) AuthValue(h wire.Handle) []byte {
 	case wire.HTPermanent:
 		if x := t.Hierarchies.At(h); x != nil {
 			auth = x.Auth
+		} else if t.ACTs.At(h) != nil {
+			auth = t.Hierarchies.Platform.Auth
 		}
 	case wire.HTTransient, wire.HTPersistent:
 		auth = t.Objects.At(h).Sensitive.AuthValue
@@ -123,6 +131,8 @@ func (t *TPM) AuthPolicy(h wire.Handle) (wire.Alg, []byte) {
 	case wire.HTPermanent:
 		if x := t.Hierarchies.At(h); x != nil && h != wire.HandleNull {
 			return x.PolicyAlg, x.Policy
+		} else if a := t.ACTs.At(h); a != nil {
+			return a.PolicyAlg, a.Policy
 		}
 	case wire.HTTransient, wire.HTPersistent:
 		o := t.Objects.At(h)

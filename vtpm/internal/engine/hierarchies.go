@@ -115,6 +115,19 @@ func (t *TPM) MarkHierarchy(handle wire.Handle) {
 	}
 }
 
+// SetAuthPolicy sets the authPolicy of a hierarchy, of the lockout authority or of a
+// countdown timer.
+func (t *TPM) SetAuthPolicy(handle wire.Handle, policy []byte, alg wire.Alg) {
+	if a := t.ACTs.At(handle); a != nil {
+		a.Policy, a.PolicyAlg = policy, alg
+		t.ClearOrderly()
+		return
+	}
+	x := t.Hierarchies.At(handle)
+	x.Policy, x.PolicyAlg = policy, alg
+	t.MarkHierarchy(handle)
+}
+
 // EnableHierarchy turns a hierarchy, or with TPM_RH_PLATFORM_NV the platform's NV
 // indices, on or off until the next Startup(CLEAR). Objects of a hierarchy that is
 // off are flushed.

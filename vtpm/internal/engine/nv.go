@@ -132,12 +132,13 @@ func (t *TPM) RaiseMaxCounter(value uint64) {
 }
 
 // WriteNV stores data at offset, sets WRITTEN, and makes it durable unless the
-// index is orderly. Before the first write the rest of the data is zero.
+// index is orderly. What the first write leaves out is as in the reference
+// implementation, where software expects it: 0xFF, or zero in an orderly index.
 func (t *TPM) WriteNV(x *NVIndex, offset int, data []byte) {
 	t.NV.keep(x)
 	first := !x.Has(wire.NVWritten)
 	if first {
-		clear(x.Data)
+		fill(x.Data, x.Type() == wire.NTOrdinary && !x.Has(wire.NVOrderly))
 		x.SetAttributes(x.Public.Attributes | wire.NVWritten)
 	}
 	copy(x.Data[offset:], data)

@@ -16,6 +16,7 @@ type Profile struct {
 	ContextGap        uint32 // how far contextCounter may run ahead of the oldest saved session
 	NVIndices         int    // NV indices that fit
 	NVMemory          int    // bytes of NV data that fit, over all indices
+	ACTs              []int  // numbers of the authenticated countdown timers, 0 to 15, ascending
 
 	MaxCommand  int // bytes
 	MaxResponse int // bytes
@@ -49,6 +50,7 @@ func PCClient() Profile {
 		ContextGap:        0xFFFF,
 		NVIndices:         256,
 		NVMemory:          256 << 10,
+		ACTs:              []int{0},
 		MaxCommand:        4096,
 		MaxResponse:       4096,
 		Manufacturer:      "BTSL",

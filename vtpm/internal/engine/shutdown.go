@@ -76,6 +76,7 @@ func (t *TPM) clearState() []byte {
 	var w wire.Writer
 	t.Hierarchies.writeClear(&w)
 	t.PCR.writeClear(&w)
+	t.ACTs.write(&w)
 	return w.Data()
 }
 
@@ -99,6 +100,7 @@ func (t *TPM) restoreVolatile(kind startupKind) error {
 	r = wire.NewReader(t.shutdown.clear, t.Limits())
 	t.Hierarchies.readClear(r)
 	t.PCR.readClear(r)
+	t.ACTs.read(r)
 	return readAll(r)
 }
 
@@ -120,6 +122,7 @@ func (t *TPM) checkShutdown() error {
 		trial := &TPM{Profile: t.Profile, shutdown: *s}
 		trial.PCR.Allocated = t.PCR.Allocated
 		trial.PCR.powerOn()
+		trial.ACTs.powerOn(t.Profile.ACTs)
 		return trial.restoreVolatile(startupResume)
 	case s.kind > shutdownState:
 		return wire.RCValue

@@ -44,6 +44,7 @@ func (t *TPM) Startup(su wire.SU, locality uint8) error {
 	t.Sessions.startup(kind)
 	t.Commits.startup(kind)
 	t.startupNV(kind, orderly)
+	t.ACTs.counted = t.Clock.Time
 	t.shutdown = shutdownRecord{}
 	t.locality = locality
 	t.started, t.startedOrderly = true, orderly

@@ -44,6 +44,7 @@ type TPM struct {
 	Sessions    Sessions    // reset and volatile
 	Clock       Clock       // orderly
 	Audit       Audit       // persistent and reset
+	ACTs        ACTs        // clear
 	Commits     Commits     // reset
 
 	AlgorithmSet     uint32   // persistent: TPM_PT_ALGORITHM_SET, a number without effect
@@ -103,6 +104,7 @@ func (t *TPM) Init() {
 	t.PCR.powerOn()
 	t.Clock.powerOn(t.clock())
 	t.Lockout.powerOn()
+	t.ACTs.powerOn(t.Profile.ACTs)
 	t.powerOnTest()
 }
 
@@ -175,6 +177,7 @@ func (t *TPM) BeginCommand(c *Command) {
 	t.lockoutBefore = t.Lockout
 	if t.started { // Startup has its say first
 		t.Lockout.selfHeal(t)
+		t.ACTs.count(t.Clock.Time)
 	}
 	t.clockBefore = t.Clock
 	// Part 1, "_TPM_Hash_Start": any command ends the sequence.

@@ -9,7 +9,7 @@ type Limits struct {
 	Hashes    []Alg      // implemented hash algorithms, PCR banks among them
 	Curves    []ECCCurve // implemented curves
 	RSABits   []uint16   // implemented RSA key sizes
-	AESBits   []uint16   // implemented AES key sizes
+	Ciphers   []Cipher   // implemented block ciphers
 	SymModes  []Alg      // implemented block cipher modes, TPM_ALG_CMAC among them
 	Schemes   []Alg      // implemented asymmetric and keyed-hash schemes
 	KDFs      []Alg      // implemented key derivation functions and mask generation functions
@@ -26,23 +26,45 @@ type Limits struct {
 	LimitedHierarchies bool
 }
 
+// Cipher is a block cipher and the sizes of its keys.
+type Cipher struct {
+	Alg     Alg
+	KeyBits []uint16
+}
+
 // DefaultLimits returns the limits of the default profile. The caller may change
 // what it gets.
 func DefaultLimits() *Limits {
 	return &Limits{
-		Hashes:   []Alg{AlgSHA1, AlgSHA256, AlgSHA384, AlgSHA512},
-		Curves:   []ECCCurve{CurveNISTP256, CurveNISTP384, CurveNISTP521},
-		RSABits:  []uint16{2048, 3072},
-		AESBits:  []uint16{128, 256},
-		SymModes: []Alg{AlgCFB, AlgCTR, AlgOFB, AlgCBC, AlgECB, AlgCMAC},
+		Hashes: []Alg{
+			AlgSHA1, AlgSHA256, AlgSHA384, AlgSHA512, AlgSHA3256, AlgSHA3384, AlgSHA3512,
+		},
+		Curves: []ECCCurve{
+			CurveNISTP224, CurveNISTP256, CurveNISTP384, CurveNISTP521, CurveBNP256, CurveSM2P256,
+		},
+		RSABits:  []uint16{1024, 2048, 3072, 4096},
+		Ciphers:  []Cipher{{AlgAES, []uint16{128, 192, 256}}},
+		SymModes: []Alg{AlgCMAC, AlgCTR, AlgOFB, AlgCBC, AlgCFB, AlgECB},
 		Schemes: []Alg{
 			AlgHMAC, AlgXOR, AlgRSASSA, AlgRSAES, AlgRSAPSS, AlgOAEP, AlgECDSA, AlgECDH,
+			AlgECDAA, AlgSM2, AlgECSchnorr,
 		},
 		KDFs:             []Alg{AlgMGF1, AlgKDF1SP80056A, AlgKDF2, AlgKDF1SP800108},
 		PCRSelect:        3,
 		TransientObjects: 64,
 		ActiveSessions:   256,
 	}
+}
+
+// KeyBits returns the sizes of the keys of a block cipher, or nil if it is not
+// implemented.
+func (l *Limits) KeyBits(cipher Alg) []uint16 {
+	for _, c := range l.Ciphers {
+		if c.Alg == cipher {
+			return c.KeyBits
+		}
+	}
+	return nil
 }
 
 // rsaBytes returns MAX_RSA_KEY_BYTES, the size of the largest RSA modulus.

@@ -7,7 +7,7 @@ package wire
 
 // TPMTSymDef is TPMT_SYM_DEF, a symmetric algorithm for parameter encryption.
 type TPMTSymDef struct {
-	Algorithm Alg    // TPM_ALG_AES, TPM_ALG_XOR or TPM_ALG_NULL
+	Algorithm Alg    // a block cipher, TPM_ALG_XOR or TPM_ALG_NULL
 	KeyBits   uint16 // the key's size in bits; zero for TPM_ALG_XOR and TPM_ALG_NULL
 	Mode      Alg    // the mode; zero for TPM_ALG_XOR and TPM_ALG_NULL
 	Hash      Alg    // the hash algorithm of TPM_ALG_XOR; zero otherwise
@@ -21,12 +21,13 @@ func (d *TPMTSymDef) ReadPlus(r *Reader) { d.read(r, r.sym(true)) }
 
 func (d *TPMTSymDef) read(r *Reader, a Alg) {
 	*d = TPMTSymDef{Algorithm: a}
-	switch a {
-	case AlgAES:
-		d.KeyBits = r.keyBits(r.Limits.AESBits)
-		d.Mode = r.symMode(true)
-	case AlgXOR:
+	switch {
+	case !r.OK() || a == AlgNull:
+	case a == AlgXOR:
 		d.Hash = r.hashAlg(false)
+	default:
+		d.KeyBits = r.keyBits(r.Limits.KeyBits(a))
+		d.Mode = r.symMode(true)
 	}
 }
 

@@ -23,7 +23,7 @@ func isAsym(a Alg, l *Limits) bool {
 
 func isHash(a Alg, l *Limits) bool { return slices.Contains(l.Hashes, a) }
 
-func isSymObject(a Alg, l *Limits) bool { return a == AlgAES && len(l.AESBits) != 0 }
+func isSymObject(a Alg, l *Limits) bool { return len(l.KeyBits(a)) != 0 }
 
 func isSym(a Alg, l *Limits) bool {
 	return isSymObject(a, l) || a == AlgXOR && slices.Contains(l.Schemes, a)
@@ -81,7 +81,7 @@ func (r *Reader) asymScheme(plus bool) Alg {
 
 func (r *Reader) public() Alg {
 	return r.alg(RCType, false, func(a Alg, l *Limits) bool {
-		return a == AlgKeyedHash || a == AlgSymCipher && len(l.AESBits) != 0 || isAsym(a, l)
+		return a == AlgKeyedHash || a == AlgSymCipher && len(l.Ciphers) != 0 || isAsym(a, l)
 	})
 }
 
@@ -169,7 +169,7 @@ func (v TPMIRSAKeyBits) Write(w *Writer) { w.U16(uint16(v)) }
 type TPMIAESKeyBits uint16
 
 // Read reads an implemented size; TPM_RC_VALUE otherwise.
-func (v *TPMIAESKeyBits) Read(r *Reader) { *v = TPMIAESKeyBits(r.keyBits(r.Limits.AESBits)) }
+func (v *TPMIAESKeyBits) Read(r *Reader) { *v = TPMIAESKeyBits(r.keyBits(r.Limits.KeyBits(AlgAES))) }
 
 // Write appends the size.
 func (v TPMIAESKeyBits) Write(w *Writer) { w.U16(uint16(v)) }
