@@ -21,6 +21,7 @@
 //	vtpm/server            the protocols a vTPM is reached by: mssim, raw sockets
 //	vtpm/vtpmtest          a vTPM for a test
 //	internal/boots         recordings of real boots, embedded
+//	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells
 //	internal/pe            PE files and their Authenticode digests
 //	conformance            suites that others wrote, run against the vTPM

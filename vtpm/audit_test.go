@@ -2,6 +2,8 @@ package vtpm_test
 
 import (
 	"bytes"
+	"crypto"
+	"encoding/binary"
 	"testing"
 
 	"github.com/google/go-tpm/tpm2"
@@ -136,6 +138,29 @@ func (c *client) auditDigest(s *session) []byte {
 	return info.SessionDigest.Buffer
 }
 
+// follow runs a command that must succeed and extends an audit digest with what
+// was on the wire.
+func (c *client) follow(h crypto.Hash, old []byte, r request) []byte {
+	c.Helper()
+	command := c.encode(r)
+	response := c.Execute(r.locality, command)
+	if x := c.receive(r, response); x.rc != wire.RCSuccess {
+		c.Fatal(x.rc)
+	}
+	var names []byte
+	for _, e := range r.handles {
+		names = append(names, e.nameOrHandle()...)
+	}
+	params := response[10:]
+	if r.sessions != nil {
+		n := binary.BigEndian.Uint32(params)
+		params = params[4:][:n]
+	}
+	cpHash := digest(h, wire.Marshal(r.cc), names, command[len(command)-len(r.params):])
+	rpHash := digest(h, make([]byte, 4), wire.Marshal(r.cc), params)
+	return digest(h, old, cpHash, rpHash)
+}
+
 // TestSessionAuditDigest: the digest is a chain over what was on the wire, starts
 // with the first audited command and again with a reset, and leaves out what
 // failed.
@@ -143,43 +168,60 @@ func TestSessionAuditDigest(t *testing.T) {
 	c := open(t)
 	e := c.setAuth(owner, "owner auth")
 	s := c.start(wire.SEHMAC, wire.AlgSHA384, aes128).authorizes("owner auth")
-	h := c.hash(wire.AlgSHA384)
-	want := make([]byte, h.Size())
-	audited := func(r request, attrs wire.TPMASession) {
-		t.Helper()
-		s.attrs = attrs
-		r.sessions = []*session{s}
-		command := c.encode(r)
-		response := c.Execute(0, command)
-		if x := c.receive(r, response); x.rc != wire.RCSuccess {
-			t.Fatal(x.rc)
-		}
-		if attrs.Has(wire.SessAuditReset) {
-			clear(want)
-		}
-		names := wire.Marshal(wire.HandleOwner)
-		if len(r.handles) == 0 {
-			names = nil
-		}
-		cpHash := digest(h, wire.Marshal(r.cc), names, command[len(command)-len(r.params):])
-		size := 10 + 4
-		n := int(response[size-1])
-		rpHash := digest(h, make([]byte, 4), wire.Marshal(r.cc), response[size:size+n])
-		want = digest(h, want, cpHash, rpHash)
-	}
-	change := keepAuth(e)
-	audited(change, audits|wire.SessDecrypt)
-	change.sessions = []*session{s}
+	h := crypto.SHA384
+	r := keepAuth(e, s.with(audits|wire.SessDecrypt))
+	want := c.follow(h, make([]byte, h.Size()), r)
 	s.tamper = true
-	c.fails(change, wire.RCBadAuth.Session(1))
+	c.fails(r, wire.RCBadAuth.Session(1))
 	s.tamper = false
 	s.auth, s.paramAuth = nil, nil
-	audited(random(), audits|wire.SessEncrypt)
+	want = c.follow(h, want, random(s.with(audits|wire.SessEncrypt)))
 	if have := c.auditDigest(s); !bytes.Equal(have, want) {
 		t.Errorf("digest %x, want %x", have, want)
 	}
-	audited(random(), restarts)
+	want = c.follow(h, make([]byte, h.Size()), random(s.with(restarts)))
 	if have := c.auditDigest(s); !bytes.Equal(have, want) {
 		t.Errorf("after a reset: digest %x, want %x", have, want)
+	}
+}
+
+// commandAudit returns the state of the command audit, from an attestation that
+// nobody signs.
+func (c *client) commandAudit() wire.TPMSCommandAuditInfo {
+	c.Helper()
+	x := c.ok(request{
+		wire.CCGetCommandAuditDigest, []entity{endorsement, {handle: wire.HandleNull}},
+		[]*session{pw(""), pw("")}, params("", wire.AlgNull), 0,
+	})
+	var attest wire.TPMSAttest
+	r := wire.NewReader(x.params[2:], wire.DefaultLimits())
+	attest.Read(r)
+	if err := r.Err(); err != nil {
+		c.Fatal(err)
+	}
+	return attest.Attested.CommandAudit
+}
+
+// TestCommandAudit: the commands that are listed are chained, with sessions or
+// without, encrypted as they are on the wire, unless they fail. The command that
+// lists them is always one of them.
+func TestCommandAudit(t *testing.T) {
+	c := open(t)
+	before := c.commandAudit()
+	if len(before.AuditDigest) != 0 {
+		t.Fatalf("a new TPM has the digest %x", before.AuditDigest)
+	}
+	h := c.hash(wire.Alg(before.DigestAlg))
+	list := params(wire.AlgNull, uint32(2), wire.CCGetRandom, wire.CCHierarchyChangeAuth, uint32(0))
+	want := c.follow(h, make([]byte, h.Size()), request{wire.CCSetCommandCodeAuditStatus, []entity{owner}, []*session{pw("")}, list, 0})
+	want = c.follow(h, want, random())
+	s := c.start(wire.SEHMAC, wire.AlgSHA512, aes256)
+	want = c.follow(h, want, random(s.with(wire.SessContinue|wire.SessEncrypt)))
+	want = c.follow(h, want, keepAuth(owner, s.with(audits|wire.SessDecrypt)))
+	c.fails(keepAuth(owner, pw("wrong")), wire.RCBadAuth.Session(1))
+	c.ok(request{cc: wire.CCReadClock})
+	after := c.commandAudit()
+	if !bytes.Equal(after.AuditDigest, want) || after.AuditCounter != before.AuditCounter+1 {
+		t.Errorf("counter %d, after %d, digest %x, want %x", after.AuditCounter, before.AuditCounter, after.AuditDigest, want)
 	}
 }

@@ -366,3 +366,25 @@ func TestPinPass(t *testing.T) {
 		t.Errorf("at the limit pinCount is %d", n)
 	}
 }
+
+// sequence starts a hash sequence.
+func (c *client) sequence(auth string) entity {
+	c.Helper()
+	x := c.ok(request{cc: wire.CCHashSequenceStart, params: params(auth, wire.AlgSHA256)})
+	return entity{handle: x.handle, name: []byte{}, auth: []byte(auth)}
+}
+
+// TestSequence: a sequence is authorized by its authValue and nothing else, and
+// the response of the command that ends it is authenticated with that, too.
+func TestSequence(t *testing.T) {
+	c := open(t)
+	e := c.sequence("sequence auth")
+	complete := func(s *session) request {
+		return request{wire.CCSequenceComplete, []entity{e}, []*session{s}, params("data", wire.HandleNull), 0}
+	}
+	c.fails(complete(pw("wrong")), wire.RCBadAuth.Session(1))
+	c.fails(complete(c.policy()), wire.RCAuthUnavailable)
+	s := c.start(wire.SEHMAC, wire.AlgSHA256, aes128).authorizes("sequence auth")
+	c.ok(complete(s.with(wire.SessContinue | wire.SessDecrypt | wire.SessEncrypt)))
+	c.fails(complete(s), wire.RCReferenceH0)
+}

@@ -139,7 +139,8 @@ func TestAuditSession(t *testing.T) {
 	}
 }
 
-// TestSessionLimit: a fourth session, and one that no command needs, are refused.
+// TestRefusedSessions: a session without a purpose, with one that the command does
+// not have, or with a command that has none.
 func TestRefusedSessions(t *testing.T) {
 	b := openBench(t, ways[1])
 	for _, x := range []struct {
@@ -154,8 +155,18 @@ func TestRefusedSessions(t *testing.T) {
 		t.Log(x.reason)
 		wantRC(t, err, x.want)
 	}
-	for _, cmd := range []tpm2.Command[tpm2.FlushContextResponse, *tpm2.FlushContextResponse]{tpm2.FlushContext{FlushHandle: tpm2.NamedHandle{Handle: 0x80000000}}} {
-		_, err := cmd.Execute(b, tpm2.HMAC(tpm2.TPMAlgSHA256, 16, tpm2.Audit()))
-		wantRC(t, err, tpm2.TPMRCAuthContext)
+	o := b.load(sealedTemplate(nil), "", "the secret data")
+	for _, x := range []struct {
+		code    tpm2.TPMCC
+		handles []tpm2.AuthHandle
+		want    tpm2.TPMRC
+	}{
+		{tpm2.TPMCCStartup, nil, tpm2.TPMRCInitialize},
+		{tpm2.TPMCCContextSave, []tpm2.AuthHandle{{Handle: o.handle, Name: o.name}}, tpm2.TPMRCAuthContext},
+		{tpm2.TPMCCContextLoad, nil, tpm2.TPMRCAuthContext},
+		{tpm2.TPMCCFlushContext, nil, tpm2.TPMRCAuthContext},
+	} {
+		_, err := bare{code: x.code, handles: x.handles}.Execute(b, tpm2.HMAC(tpm2.TPMAlgSHA256, 16, tpm2.Audit()))
+		wantRC(t, err, x.want)
 	}
 }

@@ -78,6 +78,7 @@ var foundation = []tpm2.TPMCC{
 func TestClient(t *testing.T) {
 	var mu sync.Mutex
 	seen := make(map[string]map[tpm2.TPMCC]bool) // by way
+	done := make(map[string]int)                 // scenes, by way
 	t.Run("scenes", func(t *testing.T) {
 		for _, w := range ways {
 			seen[w.name] = make(map[tpm2.TPMCC]bool)
@@ -89,13 +90,14 @@ func TestClient(t *testing.T) {
 					mu.Lock()
 					defer mu.Unlock()
 					maps.Copy(seen[w.name], b.seen)
+					done[w.name]++
 				})
 			}
 		}
 	})
 	for _, w := range ways {
 		for _, cc := range foundation {
-			if !seen[w.name][cc] {
+			if done[w.name] == len(scenes) && !seen[w.name][cc] {
 				t.Errorf("%s: no scene runs command %#x", w.name, uint32(cc))
 			}
 		}

@@ -39,10 +39,10 @@ func withSecret(expiration uint32) policyStep {
 }
 
 // policy starts a policy session and makes the assertions.
-func (c *client) policy(as ...policyStep) *session {
+func (c *client) policy(steps ...policyStep) *session {
 	c.Helper()
 	s := c.start(wire.SEPolicy, wire.AlgSHA256, noSym)
-	for _, a := range as {
+	for _, a := range steps {
 		a(c, s)
 	}
 	return s
@@ -56,10 +56,10 @@ func (c *client) policyDigest(s *session) []byte {
 
 // endorsementPolicy makes the assertions, as a trial, the policy of the
 // endorsement hierarchy.
-func (c *client) endorsementPolicy(as ...policyStep) {
+func (c *client) endorsementPolicy(steps ...policyStep) {
 	c.Helper()
 	trial := c.start(wire.SETrial, wire.AlgSHA256, noSym)
-	for _, a := range as {
+	for _, a := range steps {
 		a(c, trial)
 	}
 	c.setPolicy(endorsement, c.policyDigest(trial))

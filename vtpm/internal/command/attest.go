@@ -41,7 +41,7 @@ func (a *attester) anonymous() bool { return isAnonymous(a.scheme.Scheme) }
 
 // attest returns the attestation of what is attested, and its signature.
 // qualifyingData is the caller's, against replay. The errors are those of
-// crypt.Sign.
+// engine.TPM.Sign.
 func (a *attester) attest(t *engine.TPM, qualifyingData []byte, typ wire.ST, attested wire.TPMUAttest) (wire.TPM2BAttest, wire.TPMTSignature, error) {
 	s := wire.TPMSAttest{
 		Magic:           wire.GeneratedValue,
@@ -69,7 +69,7 @@ func (a *attester) attest(t *engine.TPM, qualifyingData []byte, typ wire.ST, att
 		// Inside the attestation it would link signatures of one anonymous key.
 		digest = crypt.Digest(a.scheme.HashAlg, qualifyingData, digest)
 	}
-	signature, err := signDigest(t, a.key, a.scheme, digest)
+	signature, err := t.Sign(a.key, a.scheme, digest)
 	if err != nil {
 		return nil, signature, err
 	}

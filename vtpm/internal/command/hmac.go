@@ -27,6 +27,7 @@ func hmac(t *engine.TPM, in *hmacIn) (*hmacOut, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer mac.Clear()
 	mac.Write(in.Buffer)
-	return &hmacOut{OutMAC: mac.Sum(nil)}, nil
+	return &hmacOut{OutMAC: mac.Sum()}, nil
 }

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"hash"
-
 	"github.com/bootseal/bootseal/vtpm/internal/crypt"
 	"github.com/bootseal/bootseal/vtpm/internal/engine"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
@@ -47,9 +45,6 @@ func macAlg(key *engine.Object, inScheme wire.Alg) (wire.Alg, error) {
 }
 
 // newMAC starts a MAC with an algorithm that macAlg returned for the key.
-func newMAC(key *engine.Object, alg wire.Alg) (hash.Hash, error) {
-	if alg == wire.AlgCMAC {
-		return crypt.NewCMAC(key.Public.Parameters.Sym.Sym.Algorithm, key.Sensitive.Sensitive)
-	}
-	return crypt.NewHMAC(alg, key.Sensitive.Sensitive), nil
+func newMAC(key *engine.Object, alg wire.Alg) (*crypt.MAC, error) {
+	return crypt.NewMAC(alg, symmetricOf(&key.Public).Algorithm, key.Sensitive.Sensitive)
 }

@@ -66,7 +66,3 @@ func newSequence(s engine.Sequence, auth []byte) *engine.Object {
 		Sequence:  s,
 	}
 }
-
-// unmarshalSequence undoes engine.Sequence.Marshal, and keeps no reference to what
-// it reads. There are no commands that make sequences yet.
-func unmarshalSequence([]byte) (engine.Sequence, error) { return nil, wire.RCFailure }

@@ -38,7 +38,7 @@ func sign(t *engine.TPM, in *signIn) (*signOut, error) {
 	} else if len(in.Digest) != crypt.Size(scheme.HashAlg) {
 		return nil, wire.RCSize.Param(1)
 	}
-	signature, err := signDigest(t, key, scheme, in.Digest)
+	signature, err := t.Sign(key, scheme, in.Digest)
 	if err != nil {
 		return nil, err
 	}

@@ -53,15 +53,6 @@ func signSchemeOf(pub *wire.TPMTPublic) wire.TPMTSigScheme {
 	return wire.TPMTSigScheme{Scheme: s.Scheme, HashAlg: s.HashAlg}
 }
 
-// signDigest signs a digest with a key that canSign, and a selected scheme.
-func signDigest(t *engine.TPM, key *engine.Object, scheme wire.TPMTSigScheme, digest []byte) (wire.TPMTSignature, error) {
-	private, err := key.Private()
-	if err != nil {
-		return wire.TPMTSignature{}, err
-	}
-	return crypt.Sign(t.Entropy(), &key.Public, private, scheme, digest)
-}
-
 // isAnonymous reports whether signatures of the scheme do not tell which key
 // made them, so that nothing beside them may tell either.
 func isAnonymous(scheme wire.Alg) bool { return scheme == wire.AlgECDAA }

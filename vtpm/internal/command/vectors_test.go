@@ -54,12 +54,12 @@ type vector struct {
 	locality uint8
 	first    string // the first line of the file
 
-	commands [][]byte // every command that was sent, for fuzzing
-	last     []byte   // the last response
-	lastRow  *command.Row
-	checked  bool // the last response's code was compared
-	where    string
-	results  []result
+	steps   []step // everything that was done, for fuzzing
+	last    []byte // the last response
+	lastRow *command.Row
+	checked bool // the last response's code was compared
+	where   string
+	results []result
 }
 
 // result is what a command answered.
@@ -136,17 +136,21 @@ func (v *vector) runLine(line string) {
 		v.runFile("testdata/setup/" + rest + ".txt")
 		v.where, v.first = where, first
 	case "init":
-		v.tpm.Init()
+		v.do(step{kind: stepInit})
 	case "locality":
 		v.locality = uint8(v.number(rest, 8))
 	case "presence":
-		v.tpm.SetPhysicalPresence(rest == "on")
+		kind := stepAbsent
+		if rest == "on" {
+			kind = stepPresent
+		}
+		v.do(step{kind: kind})
 	case "advance":
 		d, err := time.ParseDuration(rest)
 		if err != nil {
 			v.fatalf("%v", err)
 		}
-		v.tpm.Advance(d)
+		v.do(step{kind: stepAdvance, time: d})
 	case "hash":
 		v.hash(rest)
 	case "raw":
@@ -161,11 +165,11 @@ func (v *vector) hash(rest string) {
 	word, data, _ := strings.Cut(rest, " ")
 	switch word {
 	case "start":
-		v.tpm.HashStart()
+		v.do(step{kind: stepHashStart})
 	case "data":
-		v.tpm.HashData(v.bytes(data))
+		v.do(step{kind: stepHashData, data: v.bytes(data)})
 	case "end":
-		v.tpm.HashEnd()
+		v.do(step{kind: stepHashEnd})
 	default:
 		v.fatalf("hash %s", word)
 	}
@@ -210,9 +214,14 @@ func rowByName(name string) *command.Row {
 	return nil
 }
 
+// do takes a step and keeps a record of it.
+func (v *vector) do(s step) []byte {
+	v.steps = append(v.steps, s)
+	return s.do(v.tpm)
+}
+
 func (v *vector) send(cmd []byte) {
-	v.commands = append(v.commands, cmd)
-	v.last = v.tpm.Execute(v.locality, cmd)
+	v.last = v.do(step{kind: stepCommand, locality: v.locality, data: cmd})
 	v.checked = false
 	v.results = append(v.results, result{v.lastRow, cmd, v.rc()})
 	if err := v.tpm.Failure(); err != nil {

@@ -66,11 +66,16 @@ func (c *cmac) Sum(in []byte) []byte {
 	return append(in, last...)
 }
 
-// double multiplies a 128-bit block by x in GF(2^128), without a branch on it.
+// double multiplies a block of 64 or 128 bits by x in the field of as many bits,
+// without a branch on it.
 func double(b []byte) {
+	polynomial := byte(0x87)
+	if len(b) == 8 {
+		polynomial = 0x1B
+	}
 	carry := b[0] >> 7
 	for i := range len(b) - 1 {
 		b[i] = b[i]<<1 | b[i+1]>>7
 	}
-	b[len(b)-1] = b[len(b)-1]<<1 ^ 0x87*carry
+	b[len(b)-1] = b[len(b)-1]<<1 ^ polynomial*carry
 }

@@ -148,8 +148,8 @@ func loadECC(pub *wire.TPMTPublic, sens *wire.TPMTSensitive) (*ecdsa.PrivateKey,
 
 func checkSymmetric(pub *wire.TPMTPublic, sens *wire.TPMTSensitive, blame Blame) error {
 	if pub.Type == wire.AlgSymCipher {
-		if len(sens.Sensitive) != (int(pub.Parameters.Sym.Sym.KeyBits)+7)/8 {
-			return blame.sensitive(wire.RCKeySize)
+		if err := CheckSymKey(pub.Parameters.Sym.Sym, sens.Sensitive); err != nil {
+			return blame.sensitive(err.(wire.RC))
 		}
 	} else {
 		limit := 0

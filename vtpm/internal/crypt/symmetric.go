@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/des"
 	"crypto/subtle"
 
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
@@ -12,8 +13,13 @@ import (
 // CipherBlockSize returns the bytes in a block of the block cipher alg, which is
 // the size of an IV, or 0 if alg is not a block cipher of this package.
 func CipherBlockSize(alg wire.Alg) int {
-	if alg == wire.AlgAES {
+	switch alg {
+	case wire.AlgAES:
 		return aes.BlockSize
+	case wire.AlgCamellia:
+		return camelliaBlockSize
+	case wire.AlgTDES:
+		return des.BlockSize
 	}
 	return 0
 }
@@ -21,10 +27,18 @@ func CipherBlockSize(alg wire.Alg) int {
 // newCipher returns the block cipher alg with key: TPM_RC_SYMMETRIC if there is
 // no such cipher, TPM_RC_KEY_SIZE if key does not fit it.
 func newCipher(alg wire.Alg, key []byte) (cipher.Block, error) {
-	if alg != wire.AlgAES {
+	var b cipher.Block
+	var err error
+	switch alg {
+	case wire.AlgAES:
+		b, err = aes.NewCipher(key)
+	case wire.AlgCamellia:
+		b, err = newCamellia(key)
+	case wire.AlgTDES:
+		b, err = newTDES(key)
+	default:
 		return nil, wire.RCSymmetric
 	}
-	b, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, wire.RCKeySize
 	}

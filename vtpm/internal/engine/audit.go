@@ -19,7 +19,7 @@ type Audit struct {
 }
 
 func (a *Audit) manufacture() {
-	*a = Audit{Alg: wire.AlgSHA256, Commands: map[wire.CC]struct{}{wire.CCSetCommandCodeAuditStatus: {}}}
+	*a = Audit{Alg: ContextHash, Commands: map[wire.CC]struct{}{wire.CCSetCommandCodeAuditStatus: {}}}
 }
 
 func (a *Audit) startup(kind startupKind) {

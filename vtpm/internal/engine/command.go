@@ -15,6 +15,7 @@ type Command struct {
 
 	Extensive bool // the pipeline ends: reserved for commands that flush sessions
 
+	flush   wire.Handle // see TPM.FlushAfterwards; 0: nothing
 	names   [][]byte
 	cpAlgs  []wire.Alg
 	cpValue [][]byte

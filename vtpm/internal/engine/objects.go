@@ -30,6 +30,8 @@ type Object struct {
 type Sequence interface {
 	// Marshal returns the state for TPM2_ContextSave.
 	Marshal() ([]byte, error)
+	// Wipe clears the secrets of a sequence that goes away.
+	Wipe()
 }
 
 // Has reports whether all the attributes are set.
@@ -64,6 +66,9 @@ func (o *Object) Wipe() {
 	clear(o.Sensitive.AuthValue)
 	clear(o.Sensitive.SeedValue)
 	clear(o.Sensitive.Sensitive)
+	if o.Sequence != nil {
+		o.Sequence.Wipe()
+	}
 	o.private = nil
 }
 
@@ -138,6 +143,10 @@ func (x *Objects) Flush(handle wire.Handle) {
 	x.slots[i].Wipe()
 	x.slots[i] = nil
 }
+
+// FlushAfterwards removes the transient object once the command in flight has its
+// response, which the object's authValue may still have to authenticate.
+func (t *TPM) FlushAfterwards(handle wire.Handle) { t.Command.flush = handle }
 
 // NextContextID returns the number of an object context that is about to be saved.
 func (x *Objects) NextContextID() uint64 {

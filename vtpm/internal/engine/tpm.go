@@ -203,5 +203,8 @@ func (t *TPM) EndCommand() error {
 		return wire.RCNVUnavailable
 	}
 	t.NV.forgetUndo()
+	if c != nil && c.flush != 0 {
+		t.Objects.Flush(c.flush)
+	}
 	return nil
 }

@@ -49,7 +49,9 @@
 //     modulo order - 1, plus 1 (FIPS 186-4, B.4.1).
 //   - SYMCIPHER, KEYEDHASH: the caller's inSensitive.data, or else generate the
 //     size of the key; for KEYEDHASH the digest size of the scheme's hash, or of
-//     nameAlg without a scheme.
+//     nameAlg without a scheme. A TDES key has the last bit of each byte set for
+//     odd parity, and is generated again while one of its parts is weak or is the
+//     next part.
 //
 // 4. In the endorsement hierarchy shProof, then ehProof are condensed as in step 1,
 // and used in one CTR_DRBG_Update each.
@@ -61,8 +63,7 @@
 // # Timing
 //
 // Modular exponentiation and reduction of secrets use filippo.io/bigmod, and
-// scalar multiplication crypto/ecdh and filippo.io/nistec, all of which run in
-// constant time. The search for primes itself cannot: the number of candidates
+// scalar multiplication is package crypt's; both run in constant time. The search for primes itself cannot: the number of candidates
 // tried and the accesses to the sieve's field follow from the stream. What is
 // tried and rejected is independent of the prime that is found, apart from the
 // field they share.

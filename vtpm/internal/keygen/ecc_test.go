@@ -11,22 +11,24 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/bootseal/bootseal/vtpm/internal/crypt"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
 var sizes = map[wire.ECCCurve]int{
-	wire.CurveNISTP224: 28, wire.CurveNISTP256: 32, wire.CurveNISTP384: 48, wire.CurveNISTP521: 66,
+	wire.CurveNISTP192: 24, wire.CurveNISTP224: 28, wire.CurveNISTP256: 32, wire.CurveNISTP384: 48, wire.CurveNISTP521: 66,
+	wire.CurveBNP256: 32, wire.CurveBNP638: 80, wire.CurveSM2P256: 32,
 }
 
 // The scalar is the stream's number mod order-1, plus 1: math/big computes it
 // here, at the edges of the reduction, and each coordinate has its full length.
 func TestECCReduction(t *testing.T) {
 	for id, size := range sizes {
-		c, ok := curveOf(id)
-		if !ok {
-			t.Fatalf("curve %v is missing", id)
+		params, err := crypt.CurveParameters(id)
+		if err != nil {
+			t.Fatalf("curve %v: %v", id, err)
 		}
-		n, _ := new(big.Int).SetString(c.order, 16)
+		n := new(big.Int).SetBytes(params.N)
 		less := new(big.Int).Sub(n, big.NewInt(1))
 		top := new(big.Int).Lsh(big.NewInt(1), uint(8*(size+8)))
 		for why, x := range map[string]*big.Int{
@@ -52,9 +54,11 @@ func TestECCReduction(t *testing.T) {
 	}
 }
 
-// Scalar 1 gives the base point (SP 800-186, 3.2.1).
+// Scalar 1 gives the base point (SP 800-186, 3.2.1; GB/T 32918.5).
 func TestECCBasePoint(t *testing.T) {
 	for id, want := range map[wire.ECCCurve]string{
+		wire.CurveBNP256:   "0000000000000000000000000000000000000000000000000000000000000001",
+		wire.CurveSM2P256:  "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7",
 		wire.CurveNISTP224: "b70e0cbd6bb4bf7f321390b94a03c1d356c21122343280d6115c1d21",
 		wire.CurveNISTP256: "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
 	} {
@@ -100,7 +104,7 @@ func agree(t *testing.T, c ecdh.Curve, d, x, y []byte) []byte {
 }
 
 func TestECCRefusals(t *testing.T) {
-	if _, _, _, err := ECC(NewSeeded(nil, "t", nil, nil), wire.CurveBNP256); !errors.Is(err, wire.RCCurve) {
+	if _, _, _, err := ECC(NewSeeded(nil, "t", nil, nil), wire.CurveNone); !errors.Is(err, wire.RCCurve) {
 		t.Errorf("an unsupported curve: %v", err)
 	}
 	broken := errors.New("broken")

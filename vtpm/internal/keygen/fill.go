@@ -34,7 +34,7 @@ func Primary(seed []byte, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate
 // implemented: Fill checks only what depends on the key. The authorization value
 // is stored as given; its size is for the command to check and to pad. Errors are TPM_RC_RANGE
 // (RSA exponent), TPM_RC_VALUE (RSA size), TPM_RC_CURVE, TPM_RC_KEY_SIZE
-// (symmetric key), TPM_RC_SIZE (keyed hash key over its hash's block),
+// (symmetric key), TPM_RC_KEY (weak TDES key), TPM_RC_SIZE (keyed hash key over its hash's block),
 // TPM_RC_TYPE, or what the stream reports.
 func Fill(stream Stream, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate) (wire.TPMTSensitive, wire.TPMUPublicID, error) {
 	return fill(stream, pub, create, func() {})
@@ -102,14 +102,22 @@ func symmetricKey(stream Stream, sym wire.TPMTSymDefObject, data []byte) ([]byte
 	if sym.KeyBits == 0 || sym.KeyBits%64 != 0 {
 		return nil, wire.RCKeySize
 	}
-	size := int(sym.KeyBits) / 8
-	if len(data) == 0 {
-		return generate(stream, size)
+	if len(data) != 0 {
+		return append([]byte(nil), data...), crypt.CheckSymKey(sym, data)
 	}
-	if len(data) != size {
-		return nil, wire.RCKeySize
+	for {
+		key, err := generate(stream, int(sym.KeyBits)/8)
+		if err != nil {
+			return nil, err
+		}
+		if sym.Algorithm == wire.AlgTDES {
+			crypt.SetParity(key)
+		}
+		// Of the ciphers that exist only TDES has keys that are too weak.
+		if err := crypt.CheckSymKey(sym, key); err == nil {
+			return key, nil
+		}
 	}
-	return append([]byte(nil), data...), nil
 }
 
 // keyedHashSecret returns the key or the data of a KEYEDHASH object. A key is at

@@ -64,8 +64,10 @@ func padded(auth []byte, nameAlg wire.Alg) wire.TPM2BAuth {
 // limits are those of the engine, and what the recorded TPM had beside them.
 func limits() *wire.Limits {
 	l := wire.DefaultLimits()
-	l.Curves = append(l.Curves, wire.CurveNISTP224)
-	l.RSABits = append(l.RSABits, 1024)
+	l.Curves = append(l.Curves, wire.CurveNISTP192, wire.CurveBNP638)
+	l.Ciphers = append(l.Ciphers,
+		wire.Cipher{Alg: wire.AlgTDES, KeyBits: []uint16{128, 192}},
+		wire.Cipher{Alg: wire.AlgCamellia, KeyBits: []uint16{128, 256}})
 	return l
 }
 

@@ -33,7 +33,7 @@ type primary struct {
 
 func main() {
 	var all []primary
-	for _, requests := range [][]request{variety(), repetition()} {
+	for _, requests := range [][]request{variety(), repetition(), rarities()} {
 		made, err := collect(requests)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "swtpm:", err)

@@ -20,10 +20,14 @@ const (
 	endorsement = tpm2.TPMRHEndorsement
 	platform    = tpm2.TPMRHPlatform
 
-	p224 = tpm2.TPMECCNistP224
-	p256 = tpm2.TPMECCNistP256
-	p384 = tpm2.TPMECCNistP384
-	p521 = tpm2.TPMECCNistP521
+	p192  = tpm2.TPMECCNistP192
+	p224  = tpm2.TPMECCNistP224
+	p256  = tpm2.TPMECCNistP256
+	p384  = tpm2.TPMECCNistP384
+	p521  = tpm2.TPMECCNistP521
+	bn256 = tpm2.TPMECCBNP256
+	bn638 = tpm2.TPMECCBNP638
+	sm2   = tpm2.TPMECCSM2P256
 
 	sha1   = tpm2.TPMAlgSHA1
 	sha256 = tpm2.TPMAlgSHA256
@@ -92,6 +96,31 @@ func repetition() []request {
 	)
 }
 
+// rarities has curves and ciphers that hardly anybody uses.
+func rarities() []request {
+	all := []request{
+		{"ECC P-224, parent, SHA-384", owner, ecc(sha384, parent(), p224, nil, nil), nil},
+	}
+	for _, c := range []struct {
+		name  string
+		curve tpm2.TPMECCCurve
+	}{{"P-192", p192}, {"BN P-256", bn256}, {"BN P-638", bn638}, {"SM2 P-256", sm2}} {
+		all = append(all,
+			request{"ECC " + c.name + ", signing", owner, ecc(sha256, signing(), c.curve, nil, nil), nil},
+			request{"ECC " + c.name + ", parent, SHA-512", owner, ecc(sha512, parent(), c.curve, nil, nil), nil},
+			request{"ECC " + c.name + ", parent, endorsement hierarchy", endorsement, ecc(sha256, parent(), c.curve, nil, nil), nil})
+	}
+	for _, bits := range []uint16{128, 256} {
+		all = append(all, request{fmt.Sprintf("Camellia %d key", bits), owner, symmetric(cipher(), camellia, bits), nil})
+	}
+	for _, bits := range []uint16{128, 192} {
+		all = append(all,
+			request{fmt.Sprintf("TDES %d key: odd parity", bits), owner, symmetric(cipher(), tdes, bits), nil},
+			request{fmt.Sprintf("TDES %d, parent", bits), owner, symmetric(parent(), tdes, bits), nil})
+	}
+	return all
+}
+
 func plain() tpm2.TPMAObject { return tpm2.TPMAObject{SensitiveDataOrigin: true, UserWithAuth: true} }
 
 func signing() tpm2.TPMAObject    { a := plain(); a.SignEncrypt = true; return a }
@@ -126,11 +155,14 @@ func duplicable(alg tpm2.TPMAlgID) []byte {
 	return h.Sum(nil)
 }
 
-func aes(bits uint16) tpm2.TPMTSymDefObject {
+func aes(bits uint16) tpm2.TPMTSymDefObject { return inCFB(tpm2.TPMAlgAES, bits) }
+
+// inCFB is a block cipher in the mode of storage parents.
+func inCFB(alg tpm2.TPMAlgID, bits uint16) tpm2.TPMTSymDefObject {
 	return tpm2.TPMTSymDefObject{
-		Algorithm: tpm2.TPMAlgAES,
-		KeyBits:   tpm2.NewTPMUSymKeyBits(tpm2.TPMAlgAES, tpm2.TPMKeyBits(bits)),
-		Mode:      tpm2.NewTPMUSymMode(tpm2.TPMAlgAES, tpm2.TPMAlgCFB),
+		Algorithm: alg,
+		KeyBits:   tpm2.NewTPMUSymKeyBits(alg, tpm2.TPMKeyBits(bits)),
+		Mode:      tpm2.NewTPMUSymMode(alg, tpm2.TPMAlgCFB),
 	}
 }
 
@@ -164,6 +196,15 @@ func symCipher(nameAlg tpm2.TPMAlgID, a tpm2.TPMAObject, bits uint16, unique []b
 	return template(tpm2.TPMAlgSymCipher, nameAlg, a,
 		tpm2.NewTPMUPublicParms(tpm2.TPMAlgSymCipher, &tpm2.TPMSSymCipherParms{Sym: aes(bits)}),
 		tpm2.NewTPMUPublicID(tpm2.TPMAlgSymCipher, &tpm2.TPM2BDigest{Buffer: unique}))
+}
+
+const tdes, camellia = tpm2.TPMAlgTDES, tpm2.TPMAlgCamellia
+
+// symmetric is a SYMCIPHER key of a cipher other than AES.
+func symmetric(a tpm2.TPMAObject, alg tpm2.TPMAlgID, bits uint16) tpm2.TPMTPublic {
+	return template(tpm2.TPMAlgSymCipher, sha256, a,
+		tpm2.NewTPMUPublicParms(tpm2.TPMAlgSymCipher, &tpm2.TPMSSymCipherParms{Sym: inCFB(alg, bits)}),
+		tpm2.NewTPMUPublicID(tpm2.TPMAlgSymCipher, new(tpm2.TPM2BDigest)))
 }
 
 func none() tpm2.TPMTKeyedHashScheme { return tpm2.TPMTKeyedHashScheme{Scheme: tpm2.TPMAlgNull} }
