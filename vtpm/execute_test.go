@@ -187,6 +187,19 @@ func TestFailureMode(t *testing.T) {
 	c.ok(getRandom)
 }
 
+// TestFailureInResponse: a command whose response cannot be made, for want of a
+// nonce, has not happened once the TPM is back.
+func TestFailureInResponse(t *testing.T) {
+	source := &failingReader{Reader: vtpmtest.Entropy()}
+	c := &client{TB: t, TPM: vtpmtest.OpenOptions(t, vtpm.Options{Entropy: source})}
+	s := c.hmacSession()
+	source.off = true
+	c.fails(request{wire.CCHierarchyChangeAuth, []entity{owner}, []*session{s}, params("new"), 0}, wire.RCFailure)
+	source.off = false
+	c.PowerCycle(t)
+	c.ok(keepAuth(owner, pw("")))
+}
+
 // failingStore is a store that can be switched off.
 type failingStore struct {
 	vtpm.Store

@@ -60,9 +60,10 @@ func measurements(b *bench) {
 	must(event.Execute(b))(b)
 	list = digestList("initrd", banks...)
 	extend(list)
-	// go-tpm does not decode the digests that the response has.
-	if !bytes.Contains(b.response, tpm2.Marshal(list)) {
-		b.Errorf("TPM2_PCR_Event answers %x, want the digests of the event", b.response)
+	for _, d := range list.Digests { // go-tpm does not decode the response
+		if !bytes.Contains(b.response, tpm2.Marshal(d)) {
+			b.Errorf("TPM2_PCR_Event answers %x, without the digest by %v", b.response, d.HashAlg)
+		}
 	}
 	check("after an event")
 	exec(b, event)

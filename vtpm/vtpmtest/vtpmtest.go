@@ -46,7 +46,9 @@ func OpenOptions(t testing.TB, o vtpm.Options) *TPM {
 }
 
 // Entropy returns a stream of bytes that is the same every time.
-func Entropy() *rand.ChaCha8 { return rand.NewChaCha8([32]byte([]byte("bootseal: entropy for tests only"))) }
+func Entropy() *rand.ChaCha8 {
+	return rand.NewChaCha8([32]byte([]byte("bootseal: entropy for tests only")))
+}
 
 // Advance moves the TPM's clock forward.
 func (p *TPM) Advance(d time.Duration) { p.now.Add(int64(d)) }

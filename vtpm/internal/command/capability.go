@@ -65,12 +65,17 @@ func algorithms(l *wire.Limits) []wire.TPMSAlgProperty {
 	return list
 }
 
-// permanentHandles returns the permanent handles that are implemented.
-func permanentHandles() []wire.Handle {
-	return []wire.Handle{
+// permanentHandles returns the permanent handles that are implemented: hierarchies
+// and what else can authorize, and the timers.
+func permanentHandles(t *engine.TPM) []wire.Handle {
+	list := []wire.Handle{
 		wire.HandleOwner, wire.HandleNull, wire.HandlePassword, wire.HandleLockout,
 		wire.HandleEndorsement, wire.HandlePlatform, wire.HandlePlatformNV,
 	}
+	for _, timer := range t.ACTs.Data() {
+		list = append(list, timer.Handle)
+	}
+	return list
 }
 
 // handlesOfType returns the handles of the type that name something, or false for a
@@ -95,7 +100,7 @@ func handlesOfType(t *engine.TPM, typ wire.HT) ([]wire.Handle, bool) {
 		}
 		return saved, true
 	case wire.HTPermanent:
-		return permanentHandles(), true
+		return permanentHandles(t), true
 	case wire.HTTransient:
 		return t.Objects.Transient(), true
 	case wire.HTPersistent:
@@ -121,11 +126,15 @@ func presenceCommands(t *engine.TPM) []wire.CC {
 	return list
 }
 
-// authPolicies returns the policies of the hierarchies and of lockout, TPM_ALG_NULL
-// where there is none.
+// authPolicies returns the policies of the permanent handles that can have one,
+// TPM_ALG_NULL where there is none.
 func authPolicies(t *engine.TPM) []wire.TPMSTaggedPolicy {
 	var list []wire.TPMSTaggedPolicy
-	for _, h := range []wire.Handle{wire.HandleOwner, wire.HandleLockout, wire.HandleEndorsement, wire.HandlePlatform} {
+	for _, h := range permanentHandles(t) {
+		switch h {
+		case wire.HandleNull, wire.HandlePassword, wire.HandlePlatformNV:
+			continue
+		}
 		alg, policy := t.AuthPolicy(h)
 		list = append(list, wire.TPMSTaggedPolicy{Handle: h, PolicyHash: wire.TPMTHA{HashAlg: alg, Digest: bytes.Clone(policy)}})
 	}

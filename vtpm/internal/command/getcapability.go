@@ -69,10 +69,11 @@ func getCapability(t *engine.TPM, in *getCapabilityIn) (*getCapabilityOut, error
 		d.AuthPolicies, more = page(authPolicies(t), first, count, wire.MaxTaggedPolicies,
 			func(p wire.TPMSTaggedPolicy) uint32 { return uint32(p.Handle) })
 	case wire.CapACT:
-		// There are no timers: an empty list, where the property could be one.
-		if first < uint32(wire.HandleACT0) || first > uint32(wire.HandleACTF) {
+		if h := wire.Handle(first); h < wire.HandleACT0 || h > wire.HandleACTF {
 			return nil, wire.RCValue.Param(2)
 		}
+		d.ACTData, more = page(t.ACTs.Data(), first, count, wire.MaxACTData,
+			func(a wire.TPMSACTData) uint32 { return uint32(a.Handle) })
 	default: // TPM_CAP_VENDOR_PROPERTY
 		return nil, wire.RCValue.Param(1)
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"github.com/bootseal/bootseal/vtpm/internal/crypt"
 	"github.com/bootseal/bootseal/vtpm/internal/engine"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
@@ -24,12 +25,15 @@ func pcrAllocate(t *engine.TPM, in *pcrAllocateIn) (*pcrAllocateOut, error) {
 	if !engine.HasLaunchPCRs(allocation) {
 		return nil, wire.RCPCR
 	}
-	needed := engine.PCRBytes(allocation)
 	t.AllocatePCRs(allocation)
+	available := 0 // there is room for everything
+	for _, alg := range t.Limits().Hashes {
+		available += engine.PCRCount * crypt.Size(alg)
+	}
 	return &pcrAllocateOut{
 		AllocationSuccess: true,
 		MaxPCR:            engine.PCRCount,
-		SizeNeeded:        uint32(needed),
-		SizeAvailable:     uint32(engine.PCRBytes(t.PCR.Whole())),
+		SizeNeeded:        uint32(engine.PCRBytes(allocation)),
+		SizeAvailable:     uint32(available),
 	}, nil
 }

@@ -111,7 +111,7 @@ func (l *propertyList) implementation(t *engine.TPM) {
 	l.add(wire.PTPSRevision, psRevision)
 	l.add(wire.PTPSDayOfYear, 0)
 	l.add(wire.PTPSYear, 0)
-	l.add(wire.PTSplitMax, 0)
+	l.add(wire.PTSplitMax, engine.SplitMax)
 	commands := len(t.Commands.Attributes())
 	l.count(wire.PTTotalCommands, commands)
 	l.count(wire.PTLibraryCommands, commands)

@@ -10,7 +10,7 @@ var table = []Row{
 
 	// 10 Testing
 	{0x143, "TPM2_SelfTest", "10.2", nv, act(selfTest)},
-	{0x142, "TPM2_IncrementalSelfTest", "10.3", nv, missing("not written yet")},
+	{0x142, "TPM2_IncrementalSelfTest", "10.3", nv, run(incrementalSelfTest)},
 	{0x17C, "TPM2_GetTestResult", "10.4", encryptOut, run(getTestResult)},
 
 	// 11 Session commands
@@ -34,18 +34,18 @@ var table = []Row{
 	{0x156, "TPM2_Import", "13.3", auth1User | decryptIn | encryptOut, run(importObject)},
 
 	// 14 Asymmetric primitives
-	{0x174, "TPM2_RSA_Encrypt", "14.2", decryptIn | encryptOut, missing("not written yet")},
-	{0x159, "TPM2_RSA_Decrypt", "14.3", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x163, "TPM2_ECDH_KeyGen", "14.4", encryptOut, missing("not written yet")},
-	{0x154, "TPM2_ECDH_ZGen", "14.5", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x178, "TPM2_ECC_Parameters", "14.6", 0, missing("not written yet")},
-	{0x18D, "TPM2_ZGen_2Phase", "14.7", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x199, "TPM2_ECC_Encrypt", "14.8", decryptIn | encryptOut, missing("not written yet")},
-	{0x19A, "TPM2_ECC_Decrypt", "14.9", auth1User | decryptIn | encryptOut, missing("not written yet")},
+	{0x174, "TPM2_RSA_Encrypt", "14.2", decryptIn | encryptOut, run(rsaEncrypt)},
+	{0x159, "TPM2_RSA_Decrypt", "14.3", auth1User | decryptIn | encryptOut, run(rsaDecrypt)},
+	{0x163, "TPM2_ECDH_KeyGen", "14.4", encryptOut, run(ecdhKeyGen)},
+	{0x154, "TPM2_ECDH_ZGen", "14.5", auth1User | decryptIn | encryptOut, run(ecdhZGen)},
+	{0x178, "TPM2_ECC_Parameters", "14.6", 0, run(eccParameters)},
+	{0x18D, "TPM2_ZGen_2Phase", "14.7", auth1User | decryptIn | encryptOut, run(zGen2Phase)},
+	{0x199, "TPM2_ECC_Encrypt", "14.8", decryptIn | encryptOut, run(eccEncrypt)},
+	{0x19A, "TPM2_ECC_Decrypt", "14.9", auth1User | decryptIn | encryptOut, run(eccDecrypt)},
 
 	// 15 Symmetric primitives
-	{0x164, "TPM2_EncryptDecrypt", "15.2", auth1User | encryptOut, missing("not written yet")},
-	{0x193, "TPM2_EncryptDecrypt2", "15.3", auth1User | decryptIn | encryptOut, missing("not written yet")},
+	{0x164, "TPM2_EncryptDecrypt", "15.2", auth1User | encryptOut, run(encryptDecrypt)},
+	{0x193, "TPM2_EncryptDecrypt2", "15.3", auth1User | decryptIn | encryptOut, run(encryptDecrypt2)},
 	{0x17D, "TPM2_Hash", "15.4", decryptIn | encryptOut, run(hashData)},
 	{0x155, "TPM2_HMAC", "15.5", auth1User | decryptIn | encryptOut, run(hmac)},
 
@@ -54,24 +54,24 @@ var table = []Row{
 	{0x146, "TPM2_StirRandom", "16.2", decryptIn | nv, act(stirRandom)},
 
 	// 17 Hash, HMAC and event sequences
-	{0x15B, "TPM2_HMAC_Start", "17.2", auth1User | decryptIn, missing("not written yet")},
-	{0x186, "TPM2_HashSequenceStart", "17.4", decryptIn, missing("not written yet")},
-	{0x15C, "TPM2_SequenceUpdate", "17.5", auth1User | decryptIn, missing("not written yet")},
-	{0x13E, "TPM2_SequenceComplete", "17.6", auth1User | decryptIn | encryptOut | flushed, missing("not written yet")},
-	{0x185, "TPM2_EventSequenceComplete", "17.7", auth1User | auth2User | decryptIn | nv | flushed, missing("not written yet")},
+	{0x15B, "TPM2_HMAC_Start", "17.2", auth1User | decryptIn, run(hmacStart)},
+	{0x186, "TPM2_HashSequenceStart", "17.4", decryptIn, run(hashSequenceStart)},
+	{0x15C, "TPM2_SequenceUpdate", "17.5", auth1User | decryptIn, act(sequenceUpdate)},
+	{0x13E, "TPM2_SequenceComplete", "17.6", auth1User | decryptIn | encryptOut | flushed, run(sequenceComplete)},
+	{0x185, "TPM2_EventSequenceComplete", "17.7", auth1User | auth2User | decryptIn | nv | flushed, run(eventSequenceComplete)},
 
 	// 18 Attestation commands
 	{0x148, "TPM2_Certify", "18.2", auth1Admin | auth2User | decryptIn | encryptOut, run(certify)},
-	{0x14A, "TPM2_CertifyCreation", "18.3", auth1User | decryptIn | encryptOut, missing("not written yet")},
+	{0x14A, "TPM2_CertifyCreation", "18.3", auth1User | decryptIn | encryptOut, run(certifyCreation)},
 	{0x158, "TPM2_Quote", "18.4", auth1User | decryptIn | encryptOut, run(quote)},
-	{0x14D, "TPM2_GetSessionAuditDigest", "18.5", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
+	{0x14D, "TPM2_GetSessionAuditDigest", "18.5", auth1User | auth2User | decryptIn | encryptOut, run(getSessionAuditDigest)},
 	{0x133, "TPM2_GetCommandAuditDigest", "18.6", auth1User | auth2User | decryptIn | encryptOut | nv, run(getCommandAuditDigest)},
-	{0x14C, "TPM2_GetTime", "18.7", auth1User | auth2User | decryptIn | encryptOut, missing("not written yet")},
+	{0x14C, "TPM2_GetTime", "18.7", auth1User | auth2User | decryptIn | encryptOut, run(getTime)},
 	{0x197, "TPM2_CertifyX509", "18.8", auth1Admin | auth2User | decryptIn | encryptOut, missing("not written yet")},
 
 	// 19 Ephemeral EC keys
-	{0x18B, "TPM2_Commit", "19.2", auth1User | decryptIn | encryptOut, missing("not written yet")},
-	{0x18E, "TPM2_EC_Ephemeral", "19.3", encryptOut, missing("not written yet")},
+	{0x18B, "TPM2_Commit", "19.2", auth1User | decryptIn | encryptOut, run(commit)},
+	{0x18E, "TPM2_EC_Ephemeral", "19.3", encryptOut, run(ecEphemeral)},
 
 	// 20 Signing and signature verification
 	{0x177, "TPM2_VerifySignature", "20.1", decryptIn, run(verifySignature)},
@@ -84,9 +84,9 @@ var table = []Row{
 	{0x182, "TPM2_PCR_Extend", "22.2", auth1User | nv, act(pcrExtend)},
 	{0x13C, "TPM2_PCR_Event", "22.3", auth1User | decryptIn | nv, run(pcrEvent)},
 	{0x17E, "TPM2_PCR_Read", "22.4", 0, run(pcrRead)},
-	{0x12B, "TPM2_PCR_Allocate", "22.5", auth1User | nv | pp | readOnly, missing("not written yet")},
-	{0x12C, "TPM2_PCR_SetAuthPolicy", "22.6", auth1User | decryptIn | nv | pp | readOnly, missing("not written yet")},
-	{0x183, "TPM2_PCR_SetAuthValue", "22.7", auth1User | decryptIn | readOnly, missing("not written yet")},
+	{0x12B, "TPM2_PCR_Allocate", "22.5", auth1User | nv | pp | readOnly, run(pcrAllocate)},
+	{0x12C, "TPM2_PCR_SetAuthPolicy", "22.6", auth1User | decryptIn | nv | pp | readOnly, act(pcrSetAuthPolicy)},
+	{0x183, "TPM2_PCR_SetAuthValue", "22.7", auth1User | decryptIn | readOnly, act(pcrSetAuthValue)},
 	{0x13D, "TPM2_PCR_Reset", "22.8", auth1User | nv, act(pcrReset)},
 
 	// 23 Enhanced authorization (EA) commands

@@ -3,7 +3,6 @@ package crypt
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/subtle"
 	"sync"
 
 	"filippo.io/bigmod"
@@ -158,6 +157,15 @@ func (c *curve) combine(u, v *bigmod.Nat, p []byte) ([]byte, error) {
 	return c.add(a, b)
 }
 
+// public returns [d]G for a valid scalar of size bytes. The standard library, if it
+// has the curve, is faster with its generator than nistec.
+func (c *curve) public(d []byte) ([]byte, error) {
+	if k := c.standardKey(d); k != nil {
+		return k.PublicKey.Bytes()
+	}
+	return c.multiply(d, nil)
+}
+
 // standardKey returns the key with scalar d, of size bytes, for the standard
 // library's ECDSA, or nil where the library has not the curve.
 func (c *curve) standardKey(d []byte) *ecdsa.PrivateKey {
@@ -169,12 +177,6 @@ func (c *curve) standardKey(d []byte) *ecdsa.PrivateKey {
 		return nil
 	}
 	return k
-}
-
-// isKeyPair reports whether q is the public point of the scalar d, of size bytes.
-func (c *curve) isKeyPair(d []byte, q *wire.TPMSECCPoint) bool {
-	want, err := c.multiply(d, nil)
-	return err == nil && subtle.ConstantTimeCompare(want, c.uncompressed(q)) == 1
 }
 
 // resize returns a copy of the big-endian number b in exactly n bytes, or nil if

@@ -45,7 +45,13 @@ func PointMultiply(id wire.ECCCurve, scalar []byte, p *wire.TPMSECCPoint) (wire.
 		return wire.TPMSECCPoint{}, wire.RCValue
 	}
 	defer clear(d)
-	product, err := c.multiply(d, at)
+	var product []byte
+	var err error
+	if at == nil {
+		product, err = c.public(d)
+	} else {
+		product, err = c.multiply(d, at)
+	}
 	if err != nil {
 		return wire.TPMSECCPoint{}, err
 	}

@@ -116,7 +116,7 @@ func TestPointMultiplyErrors(t *testing.T) {
 		point  *wire.TPMSECCPoint
 		want   wire.RC
 	}{
-		{"unknown curve", wire.CurveBNP256, one, nil, wire.RCCurve},
+		{"unknown curve", wire.Curve25519, one, nil, wire.RCCurve},
 		{"no curve", wire.CurveNone, one, nil, wire.RCCurve},
 		{"zero scalar", id, make([]byte, 32), nil, wire.RCValue},
 		{"empty scalar", id, nil, nil, wire.RCValue},

@@ -86,7 +86,7 @@ func TestLoadPrivateErrors(t *testing.T) {
 		{"another scalar", ecc, func(_ pub, s sens) { s.Sensitive[31] ^= 1 }, wire.RCBinding},
 		{"another point", ecc, func(p pub, _ sens) { p.Unique.ECC.Y[31] ^= 1 }, wire.RCBinding},
 		{"no point", ecc, func(p pub, _ sens) { p.Unique.ECC = wire.TPMSECCPoint{} }, wire.RCBinding},
-		{"unknown curve", ecc, func(p pub, _ sens) { p.Parameters.ECC.CurveID = wire.CurveBNP256 }, wire.RCCurve},
+		{"unknown curve", ecc, func(p pub, _ sens) { p.Parameters.ECC.CurveID = wire.Curve25519 }, wire.RCCurve},
 		{"AES key of another size", aes, func(_ pub, s sens) { s.Sensitive = make([]byte, 24) }, wire.RCKeySize.Param(1)},
 		{"HMAC key over the block", mac, func(_ pub, s sens) { s.Sensitive = make([]byte, 65) }, wire.RCKeySize.Param(1)},
 		{"data over 128 bytes", mac, func(p pub, s sens) {

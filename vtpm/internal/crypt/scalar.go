@@ -56,9 +56,21 @@ func (c *curve) bytes(x *bigmod.Nat) []byte { return x.Bytes(c.order) }
 
 // inverse returns 1/x, by Fermat's theorem.
 func (c *curve) inverse(x *bigmod.Nat) *bigmod.Nat {
-	exponent := append([]byte(nil), c.domain.n...)
-	exponent[len(exponent)-1] -= 2 // no order ends in less: they are odd, and none in 1
-	return new(bigmod.Nat).Exp(x, exponent, c.order)
+	return new(bigmod.Nat).Exp(x, lessBy(c.domain.n, 2), c.order)
+}
+
+// lessBy returns the big-endian number b less by, in as many bytes. b is public, and
+// not less than by.
+func lessBy(b []byte, by byte) []byte {
+	out := append([]byte(nil), b...)
+	for i := len(out) - 1; ; i-- {
+		borrow := out[i] < by
+		out[i] -= by
+		if !borrow {
+			return out
+		}
+		by = 1
+	}
 }
 
 // mulAdd returns xy + z.
@@ -94,7 +106,7 @@ func (c *curve) keyPair(rand io.Reader) (k *bigmod.Nat, point []byte, err error)
 	}
 	d := c.bytes(k)
 	defer clear(d)
-	point, err = c.multiply(d, nil)
+	point, err = c.public(d)
 	return k, point, err
 }
 
@@ -123,8 +135,6 @@ func ScalarFrom(id wire.ECCCurve, extra []byte) []byte {
 	if c == nil {
 		return nil
 	}
-	less := append([]byte(nil), c.domain.n...)
-	less[len(less)-1]-- // the orders are odd
-	r := reduce(extra, modulus(less))
+	r := reduce(extra, modulus(lessBy(c.domain.n, 1)))
 	return c.bytes(field{c.order}.one().Add(r, c.order))
 }

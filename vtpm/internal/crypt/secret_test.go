@@ -133,7 +133,7 @@ func TestDecryptSecretErrors(t *testing.T) {
 		{"secret longer than a digest", rsa, long, wire.RCValue},
 		{"no point", ecc, nil, wire.RCInsufficient},
 		{"half a point", ecc, []byte{0, 1, 1}, wire.RCInsufficient},
-		{"coordinate over any curve's", ecc, append([]byte{0, 67}, make([]byte, 69)...), wire.RCSize},
+		{"coordinate over any curve's", ecc, append([]byte{0, 81}, make([]byte, 83)...), wire.RCSize},
 		{"point off the curve", ecc, off, wire.RCECCPoint},
 		{"not an asymmetric key", aesKey(make([]byte, 16)), nil, wire.RCKey},
 	} {

@@ -25,8 +25,7 @@ type projective struct {
 }
 
 func newWeierstrass(d *domain) *weierstrass {
-	w := &weierstrass{field: field{modulus(d.p)}, minusTwo: append([]byte(nil), d.p...)}
-	w.minusTwo[len(d.p)-1] -= 2 // each p ends in more than that
+	w := &weierstrass{field: field{modulus(d.p)}, minusTwo: lessBy(d.p, 2)}
 	w.a, w.b = w.element(d.a), w.element(d.b)
 	w.b3 = w.add3(w.b)
 	w.generator = &projective{w.element(d.gx), w.element(d.gy), w.one()}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bootseal/bootseal/vtpm/internal/command"
 	"github.com/bootseal/bootseal/vtpm/internal/engine"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
@@ -62,13 +61,14 @@ func newMachine(t testing.TB) *machine {
 	return m
 }
 
+// options are those of the machine's TPM. The engine only hands the command set on
+// to commands, and there are none here.
 func (m *machine) options() engine.Options {
 	return engine.Options{
-		Profile:  engine.PCClient(),
-		Commands: command.Set{},
-		Store:    m.store,
-		Entropy:  rand.NewChaCha8([32]byte{byte(m.store.commits)}),
-		Clock:    func() time.Duration { return m.now },
+		Profile: engine.PCClient(),
+		Store:   m.store,
+		Entropy: rand.NewChaCha8([32]byte{byte(m.store.commits)}),
+		Clock:   func() time.Duration { return m.now },
 	}
 }
 

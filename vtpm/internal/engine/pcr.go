@@ -55,13 +55,6 @@ type PCRs struct {
 	banks []pcrBank
 }
 
-func (p *PCRs) manufacture(banks []wire.Alg) {
-	p.Allocated = nil
-	for _, alg := range banks {
-		p.Allocated = append(p.Allocated, wire.TPMSPCRSelection{Hash: alg, PCRSelect: []byte{0xFF, 0xFF, 0xFF}})
-	}
-}
-
 // powerOn makes banks for what is allocated, all zero until Startup.
 func (p *PCRs) powerOn() {
 	p.Pending = false
@@ -69,7 +62,7 @@ func (p *PCRs) powerOn() {
 	for _, s := range p.Allocated {
 		bank := pcrBank{alg: s.Hash}
 		for i := range bank.values {
-			if selected(s, i) {
+			if s.Has(i) {
 				bank.values[i] = make([]byte, crypt.Size(s.Hash))
 			}
 		}
@@ -136,18 +129,6 @@ func (p *PCRs) Banks() []wire.Alg {
 		}
 	}
 	return algs
-}
-
-// Allocation returns which PCRs each bank has, since the last _TPM_Init.
-func (p *PCRs) Allocation() wire.TPMLPCRSelection {
-	list := make(wire.TPMLPCRSelection, len(p.banks))
-	for i, b := range p.banks {
-		list[i] = wire.TPMSPCRSelection{
-			Hash:      b.alg,
-			PCRSelect: p.PropertySelect(func(pcr int) bool { return b.values[pcr] != nil }),
-		}
-	}
-	return list
 }
 
 // Value returns the PCR's value in a bank, or nil when it is not allocated. The
@@ -221,7 +202,7 @@ func (p *PCRs) Filter(s wire.TPMLPCRSelection) wire.TPMLPCRSelection {
 	for i, x := range s {
 		out[i] = wire.TPMSPCRSelection{Hash: x.Hash, PCRSelect: make([]byte, max(len(x.PCRSelect), PCRCount/8))}
 		for pcr := range PCRCount {
-			if selected(x, pcr) && p.Value(x.Hash, pcr) != nil {
+			if x.Has(pcr) && p.Value(x.Hash, pcr) != nil {
 				out[i].PCRSelect[pcr/8] |= 1 << (pcr % 8)
 			}
 		}
@@ -235,16 +216,12 @@ func (p *PCRs) Composite(alg wire.Alg, s wire.TPMLPCRSelection) []byte {
 	h := crypt.New(alg)
 	for _, x := range s {
 		for pcr := range PCRCount {
-			if selected(x, pcr) {
+			if x.Has(pcr) {
 				h.Write(p.Value(x.Hash, pcr))
 			}
 		}
 	}
 	return h.Sum(nil)
-}
-
-func selected(s wire.TPMSPCRSelection, pcr int) bool {
-	return pcr/8 < len(s.PCRSelect) && s.PCRSelect[pcr/8]&(1<<(pcr%8)) != 0
 }
 
 // dynamicLaunch resets the dynamic PCRs to zero (_TPM_Hash_End after Startup).

@@ -33,7 +33,7 @@ const (
 	MaxSessions   = 3 // sessions in one command
 	MaxSymData    = 128
 	MaxNVIndex    = 2048 // bytes in one NV index
-	ContextKeyLen = 16   // bytes of the key that protects saved contexts
+	ContextKeyLen = 32   // bytes of the key that protects saved contexts
 )
 
 // PCClient is the default profile: a TPM of the PC Client Platform TPM Profile

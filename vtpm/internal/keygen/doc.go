@@ -11,7 +11,8 @@
 //
 // Version 1 gives the primary objects that libtpms gives at its seed compatibility
 // level 1, RSA_PRIME_ADJUST_FIX: same seed, same template, same public and
-// sensitive area, byte for byte. Numbers are big-endian; "generate n" is one
+// sensitive area, byte for byte. (RSA keys of 4,096 bits came to libtpms later; they
+// are made like the others.) Numbers are big-endian; "generate n" is one
 // generate operation of the DRBG for n bytes. A number of bits says so.
 //
 // 1. Seeding. The concatenation of the seed, "Primary Object Creation" with its
@@ -63,10 +64,10 @@
 // # Timing
 //
 // Modular exponentiation and reduction of secrets use filippo.io/bigmod, and
-// scalar multiplication is package crypt's; both run in constant time. The search for primes itself cannot: the number of candidates
-// tried and the accesses to the sieve's field follow from the stream. What is
-// tried and rejected is independent of the prime that is found, apart from the
-// field they share.
+// scalar multiplication is package crypt's; both run in constant time. The search
+// for primes itself cannot: the number of candidates tried and the accesses to the
+// sieve's field follow from the stream. What is tried and rejected is independent of
+// the prime that is found, apart from the field they share.
 package keygen
 
 // Version is the number of the derivation of primary objects from a seed. It

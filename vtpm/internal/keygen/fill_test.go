@@ -98,10 +98,13 @@ func TestFillRefusals(t *testing.T) {
 	}{
 		{"an RSA exponent too small", with(template(wire.AlgRSA, tpmMade), func(p *wire.TPMTPublic) { p.Parameters.RSA.Exponent = 17 }), "", wire.RCRange},
 		{"an RSA size", with(template(wire.AlgRSA, tpmMade), func(p *wire.TPMTPublic) { p.Parameters.RSA.KeyBits = 2000 }), "", wire.RCValue},
-		{"a curve", with(template(wire.AlgECC, tpmMade), func(p *wire.TPMTPublic) { p.Parameters.ECC.CurveID = wire.CurveBNP256 }), "", wire.RCCurve},
+		{"a curve", with(template(wire.AlgECC, tpmMade), func(p *wire.TPMTPublic) { p.Parameters.ECC.CurveID = wire.Curve25519 }), "", wire.RCCurve},
 		{"a key size that is not whole words", with(template(wire.AlgSymCipher, tpmMade), func(p *wire.TPMTPublic) { p.Parameters.Sym.Sym.KeyBits = 100 }), "", wire.RCKeySize},
 		{"a key too short", template(wire.AlgSymCipher, given|wire.ObjDecrypt), "fifteen bytes..", wire.RCKeySize},
 		{"a key too long", template(wire.AlgSymCipher, given|wire.ObjDecrypt), "seventeen bytes..", wire.RCKeySize},
+		{"a TDES key whose parts are the same", with(template(wire.AlgSymCipher, given|wire.ObjDecrypt), func(p *wire.TPMTPublic) {
+			p.Parameters.Sym.Sym = wire.TPMTSymDefObject{Algorithm: wire.AlgTDES, KeyBits: 128, Mode: wire.AlgCFB}
+		}), "the partthe part", wire.RCKey},
 		{"an HMAC key over a block", template(wire.AlgKeyedHash, given|wire.ObjSign), string(make([]byte, 65)), wire.RCSize},
 		{"an unknown type", template(wire.AlgSHA256, tpmMade), "", wire.RCType},
 	} {

@@ -2,6 +2,7 @@ package keygen
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/big"
@@ -88,6 +89,20 @@ func TestRSAIsDeterministic(t *testing.T) {
 	}
 	if first == modulus("other") {
 		t.Error("two seeds gave one key")
+	}
+}
+
+// Debian's swtpm has no keys of 4,096 bits to compare with: this one stands for
+// Version 1 as it is.
+func TestRSA4096(t *testing.T) {
+	prime, modulus, err := RSA(NewSeeded([]byte("seed2"), "t", nil, nil), 4096, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRSA(t, prime, modulus, 4096, 65537)
+	const want = "8d6aa1531046dd5975bf24520acbaca805b427997c20b4aae72efc10348767e7"
+	if got := fmt.Sprintf("%x", sha256.Sum256(modulus)); got != want {
+		t.Errorf("the modulus has digest %s, want %s", got, want)
 	}
 }
 

@@ -9,9 +9,8 @@ import (
 // allLimits returns limits in which everything exists that the package can read.
 func allLimits() *wire.Limits {
 	l := wire.DefaultLimits()
-	l.Curves = append(l.Curves, wire.CurveBNP256)
-	l.SymModes = []wire.Alg{wire.AlgCTR, wire.AlgOFB, wire.AlgCBC, wire.AlgCFB, wire.AlgECB, wire.AlgCMAC}
-	l.Schemes = append(l.Schemes, wire.AlgECDAA, wire.AlgECSchnorr, wire.AlgSM2, wire.AlgECMQV)
+	l.Ciphers = append(l.Ciphers, wire.Cipher{Alg: wire.AlgTDES, KeyBits: []uint16{128, 192}})
+	l.Schemes = append(l.Schemes, wire.AlgECMQV)
 	l.LimitedHierarchies = true
 	return l
 }
@@ -204,7 +203,7 @@ func schemes() []wire.Value {
 	return []wire.Value{
 		&wire.TPMSEmpty{},
 		&wire.TPMTSymDef{Algorithm: wire.AlgXOR, Hash: wire.AlgSHA256}, ptr(wire.TPMTSymDef(aes128)),
-		ptr(aes128), &wire.TPMTKDFScheme{Scheme: wire.AlgKDF1SP800108, HashAlg: wire.AlgSHA384},
+		ptr(aes128), &wire.TPMTSymDefObject{Algorithm: wire.AlgTDES, KeyBits: 192, Mode: wire.AlgECB}, &wire.TPMTKDFScheme{Scheme: wire.AlgKDF1SP800108, HashAlg: wire.AlgSHA384},
 		&wire.TPMTKeyedHashScheme{Scheme: wire.AlgXOR, HashAlg: wire.AlgSHA1, KDF: wire.AlgKDF1SP800108},
 		&wire.TPMTKeyedHashScheme{Scheme: wire.AlgHMAC, HashAlg: wire.AlgSHA1},
 		&ecdaa, &wire.TPMTAsymScheme{Scheme: wire.AlgRSAES},

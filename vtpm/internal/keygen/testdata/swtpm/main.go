@@ -96,7 +96,7 @@ func create(tpm *swtpm, r request) (primary, error) {
 			UserAuth: tpm2.TPM2BAuth{Buffer: []byte(userAuth)},
 			Data:     tpm2.NewTPMUSensitiveCreate(&tpm2.TPM2BSensitiveData{Buffer: r.data}),
 		}},
-		InPublic: tpm2.New2B(r.template),
+		InPublic: tpm2.BytesAs2B[tpm2.TPMTPublic](r.encoded()),
 	}.Execute(tpm)
 	if err != nil {
 		return primary{}, err
@@ -107,7 +107,7 @@ func create(tpm *swtpm, r request) (primary, error) {
 		Hierarchy: hierarchyNames[r.hierarchy],
 		Auth:      hex.EncodeToString([]byte(userAuth)),
 		Data:      hex.EncodeToString(r.data),
-		Template:  hex.EncodeToString(tpm2.Marshal(r.template)),
+		Template:  hex.EncodeToString(r.encoded()),
 		Public:    hex.EncodeToString(rsp.OutPublic.Bytes()),
 	}
 	if r.template.ObjectAttributes.FixedParent {

@@ -1,0 +1,243 @@
+package command_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/bootseal/bootseal/vtpm"
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+	"github.com/bootseal/bootseal/vtpm/vtpmtest"
+)
+
+// FuzzExecute does to a TPM what an input says (see fuzzScript): commands of the
+// vectors, changed, spliced and reordered. It looks for what must never happen:
+//
+//   - a panic, which the TPM answers with failure mode;
+//   - a response that is not one, or a code that the command cannot have;
+//   - a command that fails and yet changes the persistent state, but for the
+//     counts of authorizations;
+//   - a state that is not the one in the store: after a power cut the TPM must be
+//     the one that the store makes;
+//   - work or memory out of proportion, counted in bytes: of memory that is
+//     allocated and of entropy.
+func FuzzExecute(f *testing.F) {
+	vectors := allSteps(f)
+	for i := range vectors {
+		f.Add([]byte{fuzzVector, byte(i >> 8), byte(i)})
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		s := fuzzScript{in: input, vectors: vectors}
+		m := newFuzzMachine(t)
+		for _, step := range s.run() {
+			m.take(step)
+		}
+		m.checkDurable()
+	})
+}
+
+// allSteps returns what each vector does.
+func allSteps(t testing.TB) [][]step {
+	var all [][]step
+	for _, path := range vectorFiles(t) {
+		v := newVector(t)
+		v.runFile(path)
+		all = append(all, v.steps)
+	}
+	return all
+}
+
+// Bounds of what one step may cost.
+const (
+	maxAllocated = 4 << 20 // bytes
+	maxEntropy   = 4 << 10 // bytes
+)
+
+// fuzzMachine is a TPM that is watched.
+type fuzzMachine struct {
+	t       *testing.T
+	p       *vtpmtest.TPM
+	store   *watchedStore
+	entropy *countingReader
+	rsa     int // keys that were made
+}
+
+// fuzzBase is the state in which a fuzzMachine begins: new, as the vectors' TPMs
+// are, but for some objects and indices that the vectors do not know of.
+var fuzzBase = sync.OnceValue(func() *fuzzState {
+	var s fuzzState
+	entropy := vtpmtest.Entropy()
+	s.records = make(memoryStore)
+	if _, err := vtpm.New(vtpm.Options{Store: s.records, Entropy: entropy}); err != nil {
+		panic(err)
+	}
+	s.entropy = *entropy
+	return &s
+})
+
+type fuzzState struct {
+	records memoryStore
+	entropy rand.ChaCha8
+}
+
+func newFuzzMachine(t *testing.T) *fuzzMachine {
+	base := fuzzBase()
+	stream := base.entropy
+	m := &fuzzMachine{
+		t:       t,
+		store:   &watchedStore{memoryStore: base.records.clone()},
+		entropy: &countingReader{r: &stream},
+	}
+	for name, value := range furniture(t) {
+		m.store.memoryStore[name] = value
+	}
+	m.p = vtpmtest.OpenOptions(t, vtpm.Options{Store: m.store, Entropy: m.entropy})
+	return m
+}
+
+// take takes a step and judges the response.
+func (m *fuzzMachine) take(s fuzzStep) {
+	m.store.failures += s.storeFailures
+	if s.kind == stepCommand && makesRSA(s.data) {
+		// These take long. A few of them are enough.
+		if m.rsa++; m.rsa > 1 || len(s.data)%8 != 0 {
+			return
+		}
+	}
+	m.store.changed = nil
+	allocated, drawn := allocatedBytes(), m.entropy.n
+	response := s.do(m.p)
+	if err := m.p.Failure(); err != nil {
+		m.t.Fatalf("%x: failure mode: %v", s.data, err)
+	}
+	if s.kind != stepCommand {
+		return
+	}
+	if err := wellFormed(s.data, response); err != nil {
+		m.t.Fatalf("%x: %x: %v", s.data, response, err)
+	}
+	if !succeeded(response) {
+		if changed := m.store.unexpected(); changed != "" {
+			m.t.Fatalf("%x: %x: changes record %s", s.data, response, changed)
+		}
+	}
+	if m.rsa != 0 {
+		return
+	}
+	if n := allocatedBytes() - allocated; n > maxAllocated {
+		m.t.Fatalf("%x: allocates %d bytes", s.data, n)
+	}
+	if n := m.entropy.n - drawn; n > maxEntropy {
+		m.t.Fatalf("%x: draws %d bytes of entropy", s.data, n)
+	}
+}
+
+// allocatedBytes returns how much memory the process has allocated so far.
+func allocatedBytes() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// checkDurable cuts the power, and compares the TPM with one that is made of its
+// store alone.
+func (m *fuzzMachine) checkDurable() {
+	m.store.failures = 0
+	other := vtpmtest.OpenOptions(m.t, vtpm.Options{Store: m.store.clone(), Entropy: vtpmtest.Entropy()})
+	m.p.PowerCycle(m.t)
+	m.p.SetPhysicalPresence(false)
+	have, want := portrait(m.p), portrait(other)
+	for i := range want {
+		if !bytes.Equal(have[i].response, want[i].response) {
+			m.t.Fatalf("after a power cut, %x: %x, from the store %x", want[i].command, have[i].response, want[i].response)
+		}
+	}
+}
+
+// memoryStore is a vtpm.Store that can be copied.
+type memoryStore map[string][]byte
+
+func (s memoryStore) clone() memoryStore {
+	c := make(memoryStore, len(s))
+	for name, value := range s {
+		c[name] = bytes.Clone(value)
+	}
+	return c
+}
+
+func (s memoryStore) Load() (map[string][]byte, error) { return s.clone(), nil }
+
+func (s memoryStore) Commit(changes map[string][]byte) error {
+	for name, value := range changes {
+		if value == nil {
+			delete(s, name)
+		} else {
+			s[name] = bytes.Clone(value)
+		}
+	}
+	return nil
+}
+
+// watchedStore is a store that knows what changed, and can fail.
+type watchedStore struct {
+	memoryStore
+	failures int
+	changed  map[string][]byte // the former values
+}
+
+func (s *watchedStore) Commit(changes map[string][]byte) error {
+	if s.failures > 0 {
+		s.failures--
+		return fmt.Errorf("no room")
+	}
+	if s.changed == nil {
+		s.changed = make(map[string][]byte)
+	}
+	for name := range changes {
+		if _, ok := s.changed[name]; !ok {
+			s.changed[name] = s.memoryStore[name]
+		}
+	}
+	return s.memoryStore.Commit(changes)
+}
+
+// unexpected returns the name of a record that a failed command changed, though it
+// must not: authorizations are counted, in the lockout's record and in PIN
+// indices, time goes on, and the TPM remembers that it is not shut down.
+func (s *watchedStore) unexpected() string {
+	for name, old := range s.changed {
+		now := s.memoryStore[name]
+		switch {
+		case bytes.Equal(old, now), name == "lockout", name == "counters", name == "shutdown":
+		case strings.HasPrefix(name, "nv/") && isPIN(now):
+		default:
+			return name
+		}
+	}
+	return ""
+}
+
+// isPIN reports whether the record is that of a PIN index.
+func isPIN(record []byte) bool {
+	r := wire.NewReader(record, wire.DefaultLimits())
+	r.Bytes(6)
+	typ := wire.TPMANV(r.U32()).Type()
+	return typ == wire.NTPinFail || typ == wire.NTPinPass
+}
+
+// countingReader counts what is read.
+type countingReader struct {
+	r io.Reader
+	n int
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += n
+	return n, err
+}
