@@ -27,7 +27,7 @@ func pcrAllocate(t *engine.TPM, in *pcrAllocateIn) (*pcrAllocateOut, error) {
 	}
 	t.AllocatePCRs(allocation)
 	available := 0 // there is room for everything
-	for _, alg := range t.Limits().Hashes {
+	for _, alg := range t.Profile.Banks {
 		available += engine.PCRCount * crypt.Size(alg)
 	}
 	return &pcrAllocateOut{

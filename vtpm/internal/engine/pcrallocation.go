@@ -52,8 +52,9 @@ func (p *PCRs) Reallocation(changes wire.TPMLPCRSelection) wire.TPMLPCRSelection
 }
 
 // AllocatePCRs makes the allocation that of the next _TPM_Init. Until then no state can
-// be saved that it would not fit.
+// be saved that it would not fit, and one that was saved does not count.
 func (t *TPM) AllocatePCRs(allocation wire.TPMLPCRSelection) {
+	t.ClearOrderly()
 	t.PCR.Allocated, t.PCR.Pending = allocation, true
 	t.Mark(RecordPCR)
 }
