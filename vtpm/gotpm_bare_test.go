@@ -65,6 +65,14 @@ func (c bare) Execute(t transport.TPM, extra ...tpm2.Session) (*bareResponse, er
 	if err != nil {
 		return nil, err
 	}
+	if rc := tpm2.TPMRC(binary.BigEndian.Uint32(response[6:])); rc != tpm2.TPMRCSuccess {
+		for _, s := range sessions {
+			if err := s.CleanupFailure(t); err != nil {
+				return nil, err
+			}
+		}
+		return nil, rc
+	}
 	return c.receive(response, sessions, names)
 }
 
@@ -89,11 +97,8 @@ func (c bare) authorize(sessions []tpm2.Session, names []tpm2.TPM2BName, params 
 	return auths, nil
 }
 
-// receive takes a response without a handle apart.
+// receive takes a good response without a handle apart.
 func (c bare) receive(response []byte, sessions []tpm2.Session, names []tpm2.TPM2BName) (*bareResponse, error) {
-	if rc := tpm2.TPMRC(binary.BigEndian.Uint32(response[6:])); rc != tpm2.TPMRCSuccess {
-		return nil, rc
-	}
 	params, rest := response[10:], []byte(nil)
 	if len(sessions) != 0 {
 		n := 14 + binary.BigEndian.Uint32(params)

@@ -182,6 +182,7 @@ var provisioned = sync.OnceValue(func() memory {
 type bench struct {
 	testing.TB
 	*vtpmtest.TPM
+	store  memory
 	way    way
 	public map[tpm2.TPMHandle]tpm2.TPMTPublic // of the storage root keys
 	seen   map[tpm2.TPMCC]bool                // commands that went through exec
@@ -192,8 +193,8 @@ type bench struct {
 
 func openBench(t testing.TB, w way) *bench {
 	t.Helper()
-	b := &bench{TB: t, way: w, public: make(map[tpm2.TPMHandle]tpm2.TPMTPublic), seen: make(map[tpm2.TPMCC]bool)}
-	b.TPM = vtpmtest.OpenOptions(t, vtpm.Options{Store: maps.Clone(provisioned())})
+	b := &bench{TB: t, store: maps.Clone(provisioned()), way: w, public: make(map[tpm2.TPMHandle]tpm2.TPMTPublic), seen: make(map[tpm2.TPMCC]bool)}
+	b.TPM = vtpmtest.OpenOptions(t, vtpm.Options{Store: b.store})
 	for _, h := range []tpm2.TPMHandle{eccParent, rsaParent} {
 		b.public[h] = contents(b, must(tpm2.ReadPublic{ObjectHandle: h}.Execute(b.TPM))(b).OutPublic)
 	}

@@ -9,7 +9,7 @@ refused "tpm2_pcrread: a PCR that does not exist" '.' tpm2_pcrread sha256:24
 digest=$(printf hello | sha256sum | cut -d' ' -f1)
 check "tpm2_pcrextend: a digest" tpm2_pcrextend 16:sha256=$digest
 want=$(printf '%s%s' $zeros "$digest" | xxd -r -p | sha256sum | cut -d' ' -f1)
-prints "tpm2_pcrextend: the hash of both" "(?i)0x$want|0x${want^^}" tpm2_pcrread sha256:16
+prints "tpm2_pcrextend: the hash of both" "0x$want" tpm2_pcrread sha256:16
 check "tpm2_pcrextend: two banks at once" tpm2_pcrextend 16:sha1=f1d2d2f924e986ac86fdf7b36c94bcdf32beec15,sha256=$digest
 refused "tpm2_pcrextend: a digest of another size" '.' tpm2_pcrextend 16:sha256=0102
 

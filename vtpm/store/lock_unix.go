@@ -11,9 +11,9 @@ import (
 )
 
 // lockExclusive opens the file at path and locks it until it is closed or the
-// process ends.
+// process ends. A symbolic link is not followed: it would make a file elsewhere.
 func lockExclusive(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the TPM's state: %w", err)
 	}

@@ -42,7 +42,9 @@ func (a *attester) anonymous() bool { return isAnonymous(a.scheme.Scheme) }
 // attest returns the attestation of what is attested, and its signature.
 // qualifyingData is the caller's, against replay. The errors are those of
 // engine.TPM.Sign.
-func (a *attester) attest(t *engine.TPM, qualifyingData []byte, typ wire.ST, attested wire.TPMUAttest) (wire.TPM2BAttest, wire.TPMTSignature, error) {
+func (a *attester) attest(t *engine.TPM, qualifyingData []byte, typ wire.ST, attested wire.TPMUAttest) (
+	info wire.TPM2BAttest, signature wire.TPMTSignature, err error,
+) {
 	s := wire.TPMSAttest{
 		Magic:           wire.GeneratedValue,
 		Type:            typ,
@@ -60,7 +62,7 @@ func (a *attester) attest(t *engine.TPM, qualifyingData []byte, typ wire.ST, att
 	if !a.anonymous() {
 		s.ExtraData, qualifyingData = qualifyingData, nil
 	}
-	info := wire.Marshal(s)
+	info = wire.Marshal(s)
 	if a.key == nil {
 		return info, wire.TPMTSignature{SigAlg: wire.AlgNull}, nil
 	}
@@ -69,8 +71,7 @@ func (a *attester) attest(t *engine.TPM, qualifyingData []byte, typ wire.ST, att
 		// Inside the attestation it would link signatures of one anonymous key.
 		digest = crypt.Digest(a.scheme.HashAlg, qualifyingData, digest)
 	}
-	signature, err := t.Sign(a.key, a.scheme, digest)
-	if err != nil {
+	if signature, err = t.Sign(a.key, a.scheme, digest); err != nil {
 		return nil, signature, err
 	}
 	// The clock has been told to somebody: a TPM that was shut down has to go on

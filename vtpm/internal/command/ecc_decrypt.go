@@ -27,6 +27,9 @@ func eccDecrypt(t *engine.TPM, in *eccDecryptIn) (*eccDecryptOut, error) {
 	if err := checkECCScheme(in.InScheme, 4); err != nil {
 		return nil, err
 	}
+	if !crypt.OnCurve(key.Public.Parameters.ECC.CurveID, &in.C1.Point) {
+		return nil, wire.RCECCPoint.Param(1)
+	}
 	private, err := key.Private()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"bytes"
 	"maps"
 	"strings"
 	"sync"
@@ -81,8 +82,16 @@ var furniture = func() func(testing.TB) memoryStore {
 	}
 }()
 
+// lockoutCounter is TPM_PT_LOCKOUT_COUNTER.
+const lockoutCounter = 0x20E
+
 // answer is a command and the TPM's response to it.
 type answer struct{ command, response []byte }
+
+// isLockoutCounter reports whether it says how many authorizations failed.
+func (a answer) isLockoutCounter() bool {
+	return bytes.Contains(a.command, []byte{0, 0, 0, 6, 0, 0, lockoutCounter >> 8, lockoutCounter & 0xFF})
+}
 
 // portrait asks a TPM for its persistent state: handles, public areas, properties,
 // lists, and by primary objects for the seed, the proof and whether the authValue
@@ -115,7 +124,9 @@ func portrait(p *vtpmtest.TPM) []answer {
 	for c := uint32(2); c <= 5; c++ { // commands, presence, audit, PCR banks
 		capability(c, 0, 0xFF)
 	}
-	capability(6, 0x200, 32)
+	capability(6, 0x200, 0x0E)
+	capability(6, lockoutCounter, 1)
+	capability(6, lockoutCounter+1, 16)
 	capability(9, uint32(wire.HandleOwner), 16)
 	for _, list := range [][]byte{indices, objects} {
 		r := wire.NewReader(list, wire.DefaultLimits())

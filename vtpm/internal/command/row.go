@@ -130,9 +130,13 @@ func Lookup(cc wire.CC) *Row {
 
 const firstCode, lastCode = wire.CC(0x11F), wire.CC(0x1A1)
 
+// byCode finds a row by its code. Where two commands share one, as TPM2_HMAC and
+// TPM2_MAC do, the first speaks for both.
 var byCode = func() (rows [lastCode - firstCode + 1]*Row) {
 	for i := range table {
-		rows[table[i].Code-firstCode] = &table[i]
+		if row := &rows[table[i].Code-firstCode]; *row == nil {
+			*row = &table[i]
+		}
 	}
 	return rows
 }()

@@ -67,7 +67,7 @@ var table = []Row{
 	{0x14D, "TPM2_GetSessionAuditDigest", "18.5", auth1User | auth2User | decryptIn | encryptOut, run(getSessionAuditDigest)},
 	{0x133, "TPM2_GetCommandAuditDigest", "18.6", auth1User | auth2User | decryptIn | encryptOut | nv, run(getCommandAuditDigest)},
 	{0x14C, "TPM2_GetTime", "18.7", auth1User | auth2User | decryptIn | encryptOut, run(getTime)},
-	{0x197, "TPM2_CertifyX509", "18.8", auth1Admin | auth2User | decryptIn | encryptOut, missing("not written yet")},
+	{0x197, "TPM2_CertifyX509", "18.8", auth1Admin | auth2User | decryptIn | encryptOut, run(certifyX509)},
 
 	// 19 Ephemeral EC keys
 	{0x18B, "TPM2_Commit", "19.2", auth1User | decryptIn | encryptOut, run(commit)},

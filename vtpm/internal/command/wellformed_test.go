@@ -79,7 +79,7 @@ func wellFormedError(cmd, response []byte, tag wire.ST, rc wire.RC) error {
 	switch {
 	case kind == "handle" && n > row.Handles():
 		return fmt.Errorf("%s: %s has %d handles", name, row.Name, row.Handles())
-	case kind == "session" && n > engine.MaxSessions:
+	case kind == "session" && n > engine.MaxSessions+1: // the one too many
 		return fmt.Errorf("%s: there cannot be so many", name)
 	}
 	return nil

@@ -157,26 +157,19 @@ func (c *curve) combine(u, v *bigmod.Nat, p []byte) ([]byte, error) {
 	return c.add(a, b)
 }
 
-// public returns [d]G for a valid scalar of size bytes. The standard library, if it
-// has the curve, is faster with its generator than nistec.
-func (c *curve) public(d []byte) ([]byte, error) {
-	if k := c.standardKey(d); k != nil {
-		return k.PublicKey.Bytes()
-	}
-	return c.multiply(d, nil)
-}
-
-// standardKey returns the key with scalar d, of size bytes, for the standard
-// library's ECDSA, or nil where the library has not the curve.
-func (c *curve) standardKey(d []byte) *ecdsa.PrivateKey {
+// public returns [d]G for a scalar in 0 < d < n, of size bytes, and the key for the
+// standard library's ECDSA, nil where the library has not the curve. Where it has, it
+// is faster with its generator than nistec.
+func (c *curve) public(d []byte) (point []byte, std *ecdsa.PrivateKey, err error) {
 	if c.std == nil {
-		return nil
+		point, err = c.multiply(d, nil)
+		return point, nil, err
 	}
-	k, err := ecdsa.ParseRawPrivateKey(c.std, d)
-	if err != nil {
-		return nil
+	if std, err = ecdsa.ParseRawPrivateKey(c.std, d); err != nil {
+		return nil, nil, wire.RCValue
 	}
-	return k
+	point, err = std.PublicKey.Bytes()
+	return point, std, err
 }
 
 // resize returns a copy of the big-endian number b in exactly n bytes, or nil if

@@ -85,12 +85,12 @@ var (
 )
 
 // CurveParameters returns what TPM2_ECC_Parameters tells of the curve id, each
-// number but the cofactor with the size of a coordinate. TPM_RC_CURVE if the
-// package does not know the curve.
+// number with the size of a coordinate but for the cofactor and, as libtpms has it, an
+// a of zero. TPM_RC_CURVE if the package does not know the curve.
 //
-// The scheme for key derivation is the Algorithm Registry's for each curve. For
-// SM2 it is a function of SM3, which the package does not have: there is none
-// then.
+// The scheme for key derivation is the Algorithm Registry's for the curve. It is no
+// more than a recommendation, even of a hash algorithm that the TPM has not: secrets
+// are shared with the key's nameAlg.
 func CurveParameters(id wire.ECCCurve) (wire.TPMSAlgorithmDetailECC, error) {
 	c := lookup(id)
 	if c == nil {
@@ -104,16 +104,21 @@ func CurveParameters(id wire.ECCCurve) (wire.TPMSAlgorithmDetailECC, error) {
 		kdf.HashAlg = wire.AlgSHA384
 	case wire.CurveNISTP521:
 		kdf.HashAlg = wire.AlgSHA512
+	case wire.CurveSM2P256:
+		kdf.HashAlg = wire.AlgSM3256
 	default:
 		kdf.Scheme = wire.AlgNull
 	}
-	d := c.domain
+	d, a := c.domain, c.domain.a
+	if isZero(a) {
+		a = a[:1]
+	}
 	return wire.TPMSAlgorithmDetailECC{
 		CurveID: id,
 		KeySize: uint16(modulus(d.p).BitLen()),
 		KDF:     kdf,
 		Sign:    wire.TPMTECCScheme{Scheme: wire.AlgNull},
-		P:       d.p, A: d.a, B: d.b, GX: d.gx, GY: d.gy, N: d.n,
+		P:       d.p, A: a, B: d.b, GX: d.gx, GY: d.gy, N: d.n,
 		H: []byte{1},
 	}, nil
 }

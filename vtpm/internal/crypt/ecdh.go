@@ -48,7 +48,7 @@ func PointMultiply(id wire.ECCCurve, scalar []byte, p *wire.TPMSECCPoint) (wire.
 	var product []byte
 	var err error
 	if at == nil {
-		product, err = c.public(d)
+		product, _, err = c.public(d)
 	} else {
 		product, err = c.multiply(d, at)
 	}

@@ -60,7 +60,7 @@ func TwoPhase(id wire.ECCCurve, scheme wire.Alg, static, ephemeral []byte, qs, q
 // implicit returns [d + a·m](p + [b]q), where a and b are the associated values of
 // the two ephemeral keys: of own, which is private, and of other.
 func (c *curve) implicit(d, m, own *bigmod.Nat, p, q, other []byte, bits int) ([]byte, error) {
-	public, err := c.public(c.bytes(own))
+	public, _, err := c.public(c.bytes(own))
 	if err != nil {
 		return nil, err
 	}

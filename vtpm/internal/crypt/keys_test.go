@@ -79,9 +79,39 @@ var curves = map[wire.ECCCurve]elliptic.Curve{
 // byte on.
 func eccKey(t testing.TB, id wire.ECCCurve, fill byte) testKey {
 	t.Helper()
-	n := crypt.CurveSize(id)
-	d := append([]byte{0}, bytes.Repeat([]byte{fill}, n-1)...)
-	k, err := ecdsa.ParseRawPrivateKey(curves[id], d)
+	return eccKeyWith(t, id, append([]byte{0}, bytes.Repeat([]byte{fill}, crypt.CurveSize(id)-1)...))
+}
+
+// eccKeyOf returns the key of a scalar in hexadecimal digits.
+func eccKeyOf(t testing.TB, id wire.ECCCurve, d string) testKey {
+	t.Helper()
+	return eccKeyWith(t, id, unhex(t, d))
+}
+
+func eccKeyWith(t testing.TB, id wire.ECCCurve, d []byte) testKey {
+	t.Helper()
+	q := publicPoint(t, id, d)
+	pub := &wire.TPMTPublic{Type: wire.AlgECC, NameAlg: wire.AlgSHA256, ObjectAttributes: wire.ObjDecrypt | wire.ObjSign}
+	pub.Parameters.ECC.Symmetric.Algorithm = wire.AlgNull
+	pub.Parameters.ECC.Scheme.Scheme = wire.AlgNull
+	pub.Parameters.ECC.CurveID = id
+	pub.Parameters.ECC.KDF.Scheme = wire.AlgNull
+	pub.Unique.ECC = q
+	return testKey{pub, &wire.TPMTSensitive{SensitiveType: wire.AlgECC, Sensitive: d}}
+}
+
+// publicPoint is the standard library's where it has the curve.
+func publicPoint(t testing.TB, id wire.ECCCurve, d []byte) wire.TPMSECCPoint {
+	t.Helper()
+	c := curves[id]
+	if c == nil {
+		q, err := crypt.PointMultiply(id, d, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	k, err := ecdsa.ParseRawPrivateKey(c, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,13 +119,7 @@ func eccKey(t testing.TB, id wire.ECCCurve, fill byte) testKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pub := &wire.TPMTPublic{Type: wire.AlgECC, NameAlg: wire.AlgSHA256, ObjectAttributes: wire.ObjDecrypt | wire.ObjSign}
-	pub.Parameters.ECC.Symmetric.Algorithm = wire.AlgNull
-	pub.Parameters.ECC.Scheme.Scheme = wire.AlgNull
-	pub.Parameters.ECC.CurveID = id
-	pub.Parameters.ECC.KDF.Scheme = wire.AlgNull
-	pub.Unique.ECC = wire.TPMSECCPoint{X: q[1 : 1+n], Y: q[1+n:]}
-	return testKey{pub, &wire.TPMTSensitive{SensitiveType: wire.AlgECC, Sensitive: d}}
+	return wire.TPMSECCPoint{X: q[1 : 1+len(d)], Y: q[1+len(d):]}
 }
 
 // storage turns an asymmetric key into a parent with AES-128.

@@ -140,13 +140,11 @@ func loadECC(pub *wire.TPMTPublic, sens *wire.TPMTSensitive) (*ecdsa.PrivateKey,
 		return nil, wire.RCKeySize
 	}
 	defer clear(d)
-	if pub.NameAlg != wire.AlgNull {
-		q, err := c.public(d)
-		if err != nil || !bytes.Equal(q, c.uncompressed(&pub.Unique.ECC)) {
-			return nil, wire.RCBinding
-		}
+	q, key, err := c.public(d)
+	if err != nil || pub.NameAlg != wire.AlgNull && !bytes.Equal(q, c.uncompressed(&pub.Unique.ECC)) {
+		return nil, wire.RCBinding
 	}
-	return c.standardKey(d), nil
+	return key, nil
 }
 
 func checkSymmetric(pub *wire.TPMTPublic, sens *wire.TPMTSensitive, blame Blame) error {

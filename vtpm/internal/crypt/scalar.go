@@ -106,7 +106,7 @@ func (c *curve) keyPair(rand io.Reader) (k *bigmod.Nat, point []byte, err error)
 	}
 	d := c.bytes(k)
 	defer clear(d)
-	point, err = c.public(d)
+	point, _, err = c.public(d)
 	return k, point, err
 }
 

@@ -90,7 +90,7 @@ func TestEncryptSecretErrors(t *testing.T) {
 		{"no decryption key", rsa, func(p pub) { p.ObjectAttributes = wire.ObjSign }, wire.RCAttributes},
 		{"not an asymmetric key", aesKey(make([]byte, 16)), func(pub) {}, wire.RCKey},
 		{"point off the curve", ecc, func(p pub) { p.Unique.ECC.Y[31] ^= 1 }, wire.RCKey},
-		{"unknown curve", ecc, func(p pub) { p.Parameters.ECC.CurveID = wire.CurveBNP256 }, wire.RCKey},
+		{"unknown curve", ecc, func(p pub) { p.Parameters.ECC.CurveID = wire.Curve25519 }, wire.RCKey},
 		{"no nameAlg", ecc, func(p pub) { p.NameAlg = wire.AlgNull }, wire.RCValue},
 		{"key too small for OAEP with nameAlg", rsaKeyOf(t, prime1024P, prime1024Q, 7), func(p pub) { p.NameAlg = wire.AlgSHA512 }, wire.RCHash},
 	} {

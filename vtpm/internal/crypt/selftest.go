@@ -1,6 +1,7 @@
 package crypt
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -23,6 +24,9 @@ var knownAnswers = []struct {
 	{[]wire.Alg{wire.AlgSHA256}, digestTest(wire.AlgSHA256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")},
 	{[]wire.Alg{wire.AlgSHA384}, digestTest(wire.AlgSHA384, "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7")},
 	{[]wire.Alg{wire.AlgSHA512}, digestTest(wire.AlgSHA512, "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f")},
+	{[]wire.Alg{wire.AlgSHA3256}, digestTest(wire.AlgSHA3256, "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532")},
+	{[]wire.Alg{wire.AlgSHA3384}, digestTest(wire.AlgSHA3384, "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25")},
+	{[]wire.Alg{wire.AlgSHA3512}, digestTest(wire.AlgSHA3512, "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0")},
 	{[]wire.Alg{wire.AlgHMAC, wire.AlgKeyedHash}, testHMAC},
 	{[]wire.Alg{wire.AlgKDF1SP800108, wire.AlgXOR}, testKDFa},
 	{[]wire.Alg{wire.AlgKDF1SP80056A}, testKDFe},
@@ -36,6 +40,12 @@ var knownAnswers = []struct {
 	{[]wire.Alg{wire.AlgCMAC}, testCMAC},
 	{[]wire.Alg{wire.AlgRSA, wire.AlgRSASSA, wire.AlgRSAPSS, wire.AlgOAEP, wire.AlgRSAES}, testRSA},
 	{[]wire.Alg{wire.AlgECC, wire.AlgECDH, wire.AlgECDSA}, testECC},
+	{[]wire.Alg{wire.AlgECSchnorr}, testECSchnorr},
+	{[]wire.Alg{wire.AlgECDAA}, testECDAA},
+	{[]wire.Alg{wire.AlgECMQV}, testECMQV},
+	{[]wire.Alg{wire.AlgSM2}, testSM2},
+	{[]wire.Alg{wire.AlgCamellia}, blockTest(wire.AlgCamellia, "0123456789abcdeffedcba9876543210", "0123456789abcdeffedcba9876543210", "67673138549669730857065648eabe43")},
+	{[]wire.Alg{wire.AlgTDES}, blockTest(wire.AlgTDES, "8aa83bf8cbda10620bc1bf19fbb6cd58bc313d4a371ca8b5", "0000000000000000", "c8cc74e98a7329a2")},
 }
 
 // SelfTests returns the algorithms that have a test.
@@ -115,6 +125,19 @@ func modeTest(mode wire.Alg, want string) func() bool {
 	}
 }
 
+// blockTest encrypts and decrypts a block (RFC 3713, appendix A; NIST SP 800-38B,
+// appendix D.4).
+func blockTest(cipher wire.Alg, key, block, want string) func() bool {
+	return func() bool {
+		data := unhex(block)
+		if _, err := EncryptSym(cipher, wire.AlgECB, unhex(key), nil, data); err != nil || !is(want, data) {
+			return false
+		}
+		_, err := DecryptSym(cipher, wire.AlgECB, unhex(key), nil, data)
+		return err == nil && is(block, data)
+	}
+}
+
 func testCMAC() bool {
 	mac, err := NewCMAC(wire.AlgAES, unhex(testKey))
 	if err != nil {
@@ -157,29 +180,95 @@ func testRSA() bool {
 // testSignature is the digest of testRSA's signature.
 const testSignature = "83281d8241633188b6b0b0882f3b8cae23bf5929afb163ba4a3199069856d733"
 
-// testECC is the exchange of RFC 5903, 8.1, and a signature with its key.
+// RFC 5903, 8.1: the initiator's private key, and its and the responder's public keys.
+const (
+	testScalar = "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433"
+	testX      = "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"
+	testY      = "5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3"
+	otherX     = "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
+	otherY     = "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab"
+)
+
+func testPoint(x, y string) wire.TPMSECCPoint { return wire.TPMSECCPoint{X: unhex(x), Y: unhex(y)} }
+
+// eccTestKey returns the key pair of a scalar.
+func eccTestKey(id wire.ECCCurve, d string, q wire.TPMSECCPoint) (*wire.TPMTPublic, *Private, error) {
+	pub := &wire.TPMTPublic{Type: wire.AlgECC, NameAlg: wire.AlgSHA256}
+	pub.Parameters.ECC.CurveID = id
+	pub.Unique.ECC = q
+	key, err := NewPrivate(pub, &wire.TPMTSensitive{SensitiveType: wire.AlgECC, Sensitive: unhex(d)})
+	return pub, key, err
+}
+
+// testECC is RFC 5903's exchange, and a signature with its key.
 func testECC() bool {
-	d := unhex("c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433")
-	z, err := PointMultiply(wire.CurveNISTP256, d, &wire.TPMSECCPoint{
-		X: unhex("d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"),
-		Y: unhex("56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab"),
-	})
+	other := testPoint(otherX, otherY)
+	z, err := PointMultiply(wire.CurveNISTP256, unhex(testScalar), &other)
 	if err != nil || !is("d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de", z.X) {
 		return false
 	}
-	pub := &wire.TPMTPublic{Type: wire.AlgECC}
-	pub.Parameters.ECC.CurveID = wire.CurveNISTP256
-	pub.Unique.ECC = wire.TPMSECCPoint{
-		X: unhex("dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c3772581180"),
-		Y: unhex("5271a0461cdb8252d61f1c456fa3e59ab1f45b33accf5f58389e0577b8990bb3"),
-	}
-	key, err := NewPrivate(pub, &wire.TPMTSensitive{SensitiveType: wire.AlgECC, Sensitive: d})
+	pub, key, err := eccTestKey(wire.CurveNISTP256, testScalar, testPoint(testX, testY))
 	if err != nil {
 		return false
 	}
 	digest := Digest(wire.AlgSHA256, []byte("abc"))
 	sig, err := Sign(rand.Reader, pub, key, wire.TPMTSigScheme{Scheme: wire.AlgECDSA, HashAlg: wire.AlgSHA256}, digest)
 	return err == nil && Verify(pub, nil, digest, &sig) == nil
+}
+
+// testECSchnorr signs with a nonce that is always the same.
+func testECSchnorr() bool {
+	pub, key, err := eccTestKey(wire.CurveNISTP256, testScalar, testPoint(testX, testY))
+	if err != nil {
+		return false
+	}
+	digest := Digest(wire.AlgSHA256, []byte("abc"))
+	scheme := wire.TPMTSigScheme{Scheme: wire.AlgECSchnorr, HashAlg: wire.AlgSHA256}
+	sig, err := Sign(bytes.NewReader(unhex(otherX)), pub, key, scheme, digest)
+	return err == nil &&
+		is("bcd4187334fe6b0e42d0cae7b81817caa0110ebb2aced30e28c59e295ba9c66d", sig.R) &&
+		is("935ddb16a02473f3523f4da4b60ff54288782a43de25c3aeb58e4ab425f25ecc", sig.S) &&
+		Verify(pub, nil, digest, &sig) == nil
+}
+
+// testECDAA signs with a nonce and a committed value that are always the same.
+func testECDAA() bool {
+	pub, key, err := eccTestKey(wire.CurveNISTP256, testScalar, testPoint(testX, testY))
+	if err != nil {
+		return false
+	}
+	r, err := CommitRandom(wire.CurveNISTP256, []byte("nonce"), []byte("name"), 1)
+	if err != nil || !is("d7b3bbdbdd3c524727971796ccee014a78d0e26bce976a607c8b6310348bdb31", r) {
+		return false
+	}
+	digest := Digest(wire.AlgSHA256, []byte("abc"))
+	sig, err := SignECDAA(bytes.NewReader(unhex(otherX)), pub, key, wire.AlgSHA256, digest, r)
+	return err == nil && is("c963d396dd7c5f7cbc5ff088e29492cda047f4323450054695c352336d6a0f52", sig.S)
+}
+
+// testECMQV is an exchange of two parties whose static and ephemeral keys are the
+// same.
+func testECMQV() bool {
+	other := testPoint(otherX, otherY)
+	z, _, err := TwoPhase(wire.CurveNISTP256, wire.AlgECMQV, unhex(testScalar), unhex(testScalar), &other, &other)
+	return err == nil && is("8fb97603a224d35d534fadf278cfc4b7c94c63a017990cdd0924136a551e7629", z.X)
+}
+
+// testSM2 is the example of GB/T 32918.5, annex A.
+func testSM2() bool {
+	pub, key, err := eccTestKey(wire.CurveSM2P256, "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8", testPoint(
+		"09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020", "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"))
+	if err != nil {
+		return false
+	}
+	digest := unhex("f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640")
+	nonce := unhex("59276e27d506861a16680f3ad9c02dccef3cc1fa3cdbe4ce6d54b80deac1bc21")
+	scheme := wire.TPMTSigScheme{Scheme: wire.AlgSM2, HashAlg: wire.AlgSHA256}
+	sig, err := Sign(bytes.NewReader(nonce), pub, key, scheme, digest)
+	return err == nil &&
+		is("f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3", sig.R) &&
+		is("b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa", sig.S) &&
+		Verify(pub, nil, digest, &sig) == nil
 }
 
 func is(want string, have []byte) bool { return hex.EncodeToString(have) == want }

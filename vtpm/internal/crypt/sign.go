@@ -61,7 +61,7 @@ func signRSA(rand io.Reader, priv *Private, scheme, hashAlg wire.Alg, digest []b
 	if scheme == wire.AlgRSASSA {
 		sig, err = rsa.SignPKCS1v15(nil, key, h, digest)
 	} else {
-		salt := pssSaltSize(h.Size(), key.Size())
+		salt := PSSSaltSize(h.Size(), key.Size())
 		sig, err = rsa.SignPSS(rand, key, h, digest, &rsa.PSSOptions{SaltLength: salt})
 	}
 	switch {
@@ -75,10 +75,10 @@ func signRSA(rand io.Reader, priv *Private, scheme, hashAlg wire.Alg, digest []b
 	return sig, nil
 }
 
-// pssSaltSize returns the bytes of salt in an RSAPSS signature: as many as the
+// PSSSaltSize returns the bytes of salt in an RSAPSS signature: as many as the
 // digest has, FIPS 186-5's maximum, or as many as fit if those are fewer (a
 // 1,024-bit key with SHA-512).
-func pssSaltSize(digest, modulus int) int {
+func PSSSaltSize(digest, modulus int) int {
 	return min(digest, modulus-digest-2)
 }
 

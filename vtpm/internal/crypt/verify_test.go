@@ -142,7 +142,7 @@ func TestVerifyWithBrokenPublicKey(t *testing.T) {
 		{"point off the curve", e, eccSig, func(p *wire.TPMTPublic) { p.Unique.ECC.X[0] ^= 1 }},
 		{"no point", e, eccSig, func(p *wire.TPMTPublic) { p.Unique.ECC = wire.TPMSECCPoint{} }},
 		{"long coordinate", e, eccSig, func(p *wire.TPMTPublic) { p.Unique.ECC.X = bytes.Repeat([]byte{1}, 66) }},
-		{"unknown curve", e, eccSig, func(p *wire.TPMTPublic) { p.Parameters.ECC.CurveID = wire.CurveBNP256 }},
+		{"unknown curve", e, eccSig, func(p *wire.TPMTPublic) { p.Parameters.ECC.CurveID = wire.Curve25519 }},
 	} {
 		bad := tt.key.change(func(p *wire.TPMTPublic, _ *wire.TPMTSensitive) { tt.change(p) })
 		if err := crypt.Verify(bad.pub, nil, digest, &tt.sig); !errors.Is(err, wire.RCSignature) {

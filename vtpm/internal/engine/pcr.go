@@ -15,12 +15,14 @@ const (
 
 // pcrAttributes are a PCR's fixed properties (PC Client Platform TPM Profile,
 // "PCR attributes"): locality masks, and whether changes count in pcrUpdateCounter.
+// The one group that can have authorization is the reference implementation's.
 type pcrAttributes struct {
 	reset    uint8 // localities that may PCR_Reset it, a bit each
 	extend   uint8 // localities that may extend it
 	saved    bool  // kept over Shutdown(STATE) and Resume
 	uncount  bool  // changes do not move pcrUpdateCounter
 	drtmOnes bool  // -1 after Startup, 0 after a dynamic launch
+	group    bool  // of the group that has an authValue and an authPolicy
 }
 
 func pcrAttributesOf(pcr int) pcrAttributes {
@@ -34,9 +36,9 @@ func pcrAttributesOf(pcr int) pcrAttributes {
 	case pcr == 19:
 		return pcrAttributes{reset: 0x10, extend: 0x0C, drtmOnes: true}
 	case pcr == 20:
-		return pcrAttributes{reset: 0x14, extend: 0x0E, drtmOnes: true}
+		return pcrAttributes{reset: 0x14, extend: 0x0E, drtmOnes: true, group: true}
 	default: // 21 and 22
-		return pcrAttributes{reset: 0x14, extend: 0x04, uncount: true, drtmOnes: true}
+		return pcrAttributes{reset: 0x14, extend: 0x04, uncount: true, drtmOnes: true, group: true}
 	}
 }
 
@@ -53,6 +55,7 @@ type PCRs struct {
 	Pending       bool // PCR_Allocate changed the allocation; it takes effect at _TPM_Init
 
 	banks []pcrBank
+	group pcrGroup
 }
 
 // powerOn makes banks for what is allocated, all zero until Startup.
@@ -76,12 +79,18 @@ func (p *PCRs) startup(kind startupKind, locality uint8, hcrtm bool) {
 	if kind == startupReset {
 		p.UpdateCounter = 0
 	}
+	if kind != startupResume {
+		p.group.clearAuth()
+	}
 	for i := range PCRCount {
 		a := pcrAttributesOf(i)
-		if kind == startupResume && a.saved || i == pcrHCRTM && hcrtm {
+		if kind == startupResume && a.saved {
 			continue
 		}
 		p.changed(i)
+		if i == pcrHCRTM && hcrtm {
+			continue
+		}
 		for _, bank := range p.banks {
 			v := bank.values[i]
 			fill(v, a.drtmOnes)
@@ -106,10 +115,6 @@ func (p *PCRs) changed(pcr int) {
 		p.UpdateCounter++
 	}
 }
-
-// ClearAuth empties the authValues of the PCRs (TPM2_Clear). That counts as a
-// change of PCR 0, so that policies on PCRs have to be satisfied again.
-func (p *PCRs) ClearAuth() { p.changed(0) }
 
 func (p *PCRs) bank(alg wire.Alg) *pcrBank {
 	for i := range p.banks {
@@ -235,11 +240,21 @@ func (p *PCRs) dynamicLaunch() {
 	}
 }
 
-func (p *PCRs) writePersistent(w *wire.Writer) { p.Allocated.Write(w) }
-func (p *PCRs) readPersistent(r *wire.Reader)  { p.Allocated = nil; p.Allocated.Read(r) }
+func (p *PCRs) writePersistent(w *wire.Writer) {
+	p.Allocated.Write(w)
+	w.Sized(p.group.policy)
+	w.U16(uint16(p.group.policyAlg))
+}
+
+func (p *PCRs) readPersistent(r *wire.Reader) {
+	p.Allocated = nil
+	p.Allocated.Read(r)
+	p.group.policy, p.group.policyAlg = readPolicy(r)
+}
 
 // writeClear writes the values that a Resume brings back.
 func (p *PCRs) writeClear(w *wire.Writer) {
+	w.Sized(p.group.auth)
 	for _, b := range p.banks {
 		for i, v := range b.values {
 			if pcrAttributesOf(i).saved {
@@ -250,6 +265,7 @@ func (p *PCRs) writeClear(w *wire.Writer) {
 }
 
 func (p *PCRs) readClear(r *wire.Reader) {
+	p.group.auth = readBytes(r)
 	for _, b := range p.banks {
 		for i, v := range b.values {
 			if pcrAttributesOf(i).saved {

@@ -10,17 +10,15 @@ import (
 // The allocation of PCRs to banks: what there is since the last _TPM_Init, and what
 // TPM2_PCR_Allocate wants from the next one on.
 
-// manufacture allocates all PCRs in the banks, and none in those of the other hash
-// algorithms.
-func (p *PCRs) manufacture(hashes, banks []wire.Alg) {
+// manufacture allocates all PCRs in the banks.
+func (p *PCRs) manufacture(banks []wire.Alg) {
 	p.Allocated = nil
-	for _, alg := range hashes {
+	for _, alg := range banks {
 		selection := make([]byte, PCRCount/8)
-		if slices.Contains(banks, alg) {
-			fill(selection, true)
-		}
+		fill(selection, true)
 		p.Allocated = append(p.Allocated, wire.TPMSPCRSelection{Hash: alg, PCRSelect: selection})
 	}
+	p.group = pcrGroup{policyAlg: wire.AlgNull}
 }
 
 // Allocation returns which PCRs each bank has since the last _TPM_Init.
@@ -37,18 +35,18 @@ func (p *PCRs) Allocation() wire.TPMLPCRSelection {
 
 // Reallocation returns the allocation with the changes: a bank that is not in them
 // stays as it is, of one that is there more than once the last counts. What an
-// earlier TPM2_PCR_Allocate has asked for since the last _TPM_Init does not.
-func (p *PCRs) Reallocation(changes wire.TPMLPCRSelection) wire.TPMLPCRSelection {
+// earlier TPM2_PCR_Allocate has asked for since the last _TPM_Init does not. The
+// error is TPM_RC_HASH for a hash algorithm that has no bank.
+func (p *PCRs) Reallocation(changes wire.TPMLPCRSelection) (wire.TPMLPCRSelection, error) {
 	list := p.Allocation()
 	for _, change := range changes {
-		same := func(s wire.TPMSPCRSelection) bool { return s.Hash == change.Hash }
-		if i := slices.IndexFunc(list, same); i >= 0 {
-			list[i] = change
-		} else {
-			list = append(list, change)
+		i := slices.IndexFunc(list, func(s wire.TPMSPCRSelection) bool { return s.Hash == change.Hash })
+		if i < 0 {
+			return nil, wire.RCHash
 		}
+		list[i] = change
 	}
-	return list
+	return list, nil
 }
 
 // AllocatePCRs makes the allocation that of the next _TPM_Init. Until then no state can

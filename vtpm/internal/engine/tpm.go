@@ -156,7 +156,7 @@ func (t *TPM) Unmarshal(buf []byte, v interface{ Read(*wire.Reader) }) error {
 func (t *TPM) manufacture() error {
 	t.Lockout.manufacture()
 	t.Audit.manufacture()
-	t.PCR.manufacture(t.Profile.Limits.Hashes, t.Profile.Banks)
+	t.PCR.manufacture(t.Profile.Banks)
 	t.NV.manufacture()
 	t.Objects.manufacture()
 	t.presence = make(map[wire.CC]struct{})
