@@ -156,6 +156,8 @@ func (x *execution) policyAvailable(i int) bool {
 			return index.Has(wire.NVPolicyWrite)
 		}
 		return index.Has(wire.NVPolicyRead)
+	case wire.HTPCR:
+		return x.t.PCR.HasAuth(int(h))
 	}
 	return false
 }

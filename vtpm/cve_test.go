@@ -7,6 +7,8 @@ import (
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,16 +17,16 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 
 	"github.com/bootseal/bootseal/vtpm"
-	"github.com/bootseal/bootseal/vtpm/internal/command"
 	"github.com/bootseal/bootseal/vtpm/internal/keygen"
-	"github.com/bootseal/bootseal/vtpm/internal/wire"
 	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 )
@@ -222,15 +224,61 @@ func TestCompareTemplateHashOverread(t *testing.T) {
 	wantRC(t, create(whole), tpm2.TPMRCInsufficient|0x40|3<<8)
 }
 
-// TestCertifyX509StackWrite: the certificate was put together in a buffer that a
-// large enough partial certificate overran. There is no such command here.
+// TestCertifyX509StackWrite certifies with partial certificates of every size up to
+// the largest, cut short, and with lengths that point anywhere: the certificate
+// was put together in a buffer for which no length was checked.
 func TestCertifyX509StackWrite(t *testing.T) {
-	if command.Lookup(wire.CCCertifyX509).Implemented() {
-		t.Fatal("TPM2_CertifyX509 is implemented: test what it does with large and malformed partial certificates")
+	b := openBench(t, ways[0])
+	signer := b.primary(tpm2.TPMRHOwner, eccTemplate(signing, tpm2.TPMECCNistP256, tpm2.TPMAlgSHA256, 0, tpm2.TPMAlgSHA256), "")
+	certify := func(partial []byte) error {
+		_, err := bare{
+			code:    tpm2.TPMCCCertifyX509,
+			handles: []tpm2.AuthHandle{signer.with(tpm2.PasswordAuth(nil)), signer.with(tpm2.PasswordAuth(nil))},
+			params:  append([]byte{0, 0, 0, 0x10}, tpm2.Marshal(tpm2.TPM2BMaxBuffer{Buffer: partial})...),
+		}.Execute(b.TPM)
+		return err
 	}
-	k := tpm2.AuthHandle{Handle: tpm2.TPMRHNull, Auth: tpm2.PasswordAuth(nil)}
-	_, err := bare{code: tpm2.TPMCCCertifyX509, handles: []tpm2.AuthHandle{k, k}, params: make([]byte, 3000)}.Execute(openBench(t, ways[0]).TPM)
-	wantRC(t, err, tpm2.TPMRCCommandCode)
+	const largest = 1024 // MAX_DIGEST_BUFFER
+	for n := 1; ; n++ {
+		partial := partialCertificate(t, n)
+		if len(partial) > largest {
+			wantRC(t, certify(partial), tpm2.TPMRCSize|0x40|3<<8)
+			break
+		}
+		if err := certify(partial); err != nil {
+			t.Fatalf("%d bytes: %v", len(partial), err)
+		}
+	}
+	partial := partialCertificate(t, 1)
+	malformed := func(what string, changed []byte) {
+		switch err := certify(changed); err {
+		case tpm2.TPMRCSize | 0x40 | 3<<8, tpm2.TPMRCValue | 0x40 | 3<<8:
+		default:
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for n := range partial {
+		malformed(fmt.Sprintf("%d of %d bytes", n, len(partial)), partial[:n])
+	}
+	for _, length := range []string{"\x00", "\x7F", "\x80", "\x81\xFF", "\x82\xFF\xFF", "\x84\xFF\xFF\xFF\xFF", "\x84\x7F\xFF\xFF\xFF", "\x88\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", "\xFF"} {
+		malformed(fmt.Sprintf("length %x", length), slices.Concat(partial[:1], []byte(length), partial[2:]))
+		malformed(fmt.Sprintf("issuer's length %x", length), slices.Concat(partial[:3], []byte(length), partial[4:]))
+	}
+}
+
+// partialCertificate returns a partial certificate for a signing key, whose subject
+// has a name of n bytes.
+func partialCertificate(t testing.TB, n int) []byte {
+	marshal := func(v any, params string) asn1.RawValue {
+		return asn1.RawValue{FullBytes: must(asn1.MarshalWithParams(v, params))(t)}
+	}
+	usage := must(asn1.Marshal(asn1.BitString{Bytes: []byte{0x80}, BitLength: 1}))(t)
+	return must(asn1.Marshal([]asn1.RawValue{
+		marshal(pkix.Name{CommonName: "a"}.ToRDNSequence(), ""),
+		marshal([]time.Time{time.Unix(0, 0).UTC(), time.Unix(1e9, 0).UTC()}, ""),
+		marshal(pkix.Name{CommonName: strings.Repeat("a", n)}.ToRDNSequence(), ""),
+		marshal([]pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Value: usage}}, "explicit,tag:3"),
+	}))(t)
 }
 
 // TestImportUnderflow imports duplicates that are smaller than the wrappers that

@@ -8,6 +8,8 @@
 // A TPM starts as after _TPM_Init: it waits for TPM2_Startup. What must survive a
 // power cut is in its Store before the response that promises it is returned.
 //
+// Its commands, algorithms and limits are those of a Profile (profile.go).
+//
 // The package is the pipeline that every command goes through: header
 // (execute.go), handles, authorization (sessions.go, authorize.go, policy.go),
 // parameter encryption (paramcrypt.go), audit (audit.go) and response

@@ -110,7 +110,7 @@ func (x *execution) header(r *wire.Reader) error {
 		return wire.RCInsufficient
 	}
 	x.row = command.Lookup(code)
-	if x.row == nil || !x.row.Implemented() {
+	if x.row == nil || !x.t.Commands.Implemented(code) {
 		return wire.RCCommandCode
 	}
 	return nil

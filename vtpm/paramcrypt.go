@@ -53,7 +53,7 @@ func (x *execution) crypt(u *engine.SessionUse, data, nonceNewer, nonceOlder []b
 		return
 	}
 	keyLen := int(s.Symmetric.KeyBits) / 8
-	const ivLen = 16 // the block size of every implemented cipher
+	ivLen := crypt.CipherBlockSize(s.Symmetric.Algorithm)
 	k := crypt.KDFa(s.AuthHash, key, "CFB", nonceNewer, nonceOlder, (keyLen+ivLen)*8)
 	defer clear(k)
 	apply := crypt.EncryptCFB

@@ -13,6 +13,8 @@ import (
 // Options configure a TPM. The zero value is a TPM of the PC Client profile in
 // memory, with new seeds.
 type Options struct {
+	// Profile picks what the TPM implements. The zero value is PCClient.
+	Profile Profile
 	// Store is where the persistent state rests. Nil keeps it in memory.
 	Store Store
 	// Entropy is the source of seeds, keys and nonces; nil is crypto/rand.Reader.
@@ -51,7 +53,7 @@ func New(o Options) (*TPM, error) {
 		o.Clock = func() time.Duration { return time.Since(start) }
 	}
 	e, err := engine.New(engine.Options{
-		Profile:  engine.PCClient(),
+		Profile:  o.Profile.engine(),
 		Commands: command.Set{},
 		Store:    o.Store,
 		Entropy:  o.Entropy,

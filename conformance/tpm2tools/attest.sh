@@ -1,59 +1,90 @@
-# Statements that the TPM signs, and audits of what it did.
+# What the TPM says about itself, signed: PCRs, keys, indices, the time.
 . "$LIB"
 
-tpm2_createprimary -Q -C e -G ecc256:ecdsa-sha256:null -c ak.ctx \
-  -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign'
-flush
-tpm2_readpublic -Q -c ak.ctx -f pem -o ak.pem
-flush
-verified() { openssl dgst -sha256 -verify ak.pem -signature "$2" "$1"; }
-
-tpm2_createprimary -Q -C o -G ecc -c srk.ctx
-flush
-tpm2_create -Q -C srk.ctx -G rsa -u key.pub -r key.priv --creation-data=creation.data -d creation.digest -t creation.ticket
-flush
-tpm2_load -Q -C srk.ctx -u key.pub -r key.priv -c key.ctx
-flush
-check "tpm2_certify: a key" tpm2_certify -c key.ctx -C ak.ctx -g sha256 -f plain -o certify.msg -s certify.sig
-flush
-check "tpm2_certify: OpenSSL verifies it" verified certify.msg certify.sig
-check "tpm2_certifycreation: where a key came from" tpm2_certifycreation -C ak.ctx -c key.ctx -d creation.digest -t creation.ticket \
-  -g sha256 -o creation.sig --attestation creation.msg -f plain -s ecdsa
-flush
-check "tpm2_certifycreation: OpenSSL verifies it" verified creation.msg creation.sig
-printf x >wrong
-sha256sum wrong | cut -d' ' -f1 | xxd -r -p >wrong.digest
-refused "tpm2_certifycreation: of another origin" . tpm2_certifycreation -C ak.ctx -c key.ctx -d wrong.digest -t creation.ticket \
-  -g sha256 -o x.sig --attestation x.msg -f plain -s ecdsa
-flush
-
-check "tpm2_gettime: signed" tpm2_gettime -c ak.ctx -q cafe -g sha256 -f plain -o time.sig --attestation time.msg
-flush
-check "tpm2_gettime: OpenSSL verifies it" verified time.msg time.sig
-prints "tpm2_gettime: it is a statement of time" '^ff5443478019' xxd -p time.msg
-
-check "tpm2_setcommandauditstatus: audit GetRandom" tpm2_setcommandauditstatus TPM2_CC_GetRandom
-prints "tpm2_getcap: it is audited" 'GetRandom|0x17B|17b' bash -c 'tpm2_send <<<"" 2>/dev/null; printf "\x80\x01\0\0\0\x16\0\0\x01\x7a\0\0\0\4\0\0\0\0\0\0\0\x40" >q && tpm2_send <q | xxd -p'
-tpm2_getrandom 4 >/dev/null
-check "tpm2_getcommandauditdigest: signed" tpm2_getcommandauditdigest -c ak.ctx -g sha256 -f plain -s audit.sig -m audit.msg
-flush
-check "tpm2_getcommandauditdigest: OpenSSL verifies it" verified audit.msg audit.sig
-check "tpm2_setcommandauditstatus: no more" tpm2_setcommandauditstatus -c TPM2_CC_GetRandom
-
-session_audit() {
-  tpm2_startauthsession --audit-session -S audit.ctx && tpm2_getrandom -S audit.ctx --cphash cp --rphash rp --hex 4 &&
-    tpm2_getsessionauditdigest -c ak.ctx -g sha256 -f plain -s session.sig -m session.msg -S audit.ctx && tpm2_flushcontext audit.ctx
+# A restricted signing key on P-256, and OpenSSL to verify what it signs.
+ak='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign'
+given tpm2_createprimary -C e -G ecc256:ecdsa-sha256:null -a "$ak" -c ak.ctx
+given tpm2_readpublic -c ak.ctx -f pem -o ak.pem -n ak.name
+given tpm2_createprimary -C o -G rsa -c srk.ctx --creation-data data --creation-hash hash -t ticket
+given tpm2_readpublic -c srk.ctx -n srk.name -q srk.qualified
+authentic() { openssl dgst -sha256 -verify ak.pem -signature sig attest; }
+nonce=00112233445566778899aabbccddeeff
+holds_attested() { # TYPE HEX...: attest is authentic, of this type, with the nonce and these bytes
+  authentic && [[ $(hex attest) == ff544347$1*$nonce*$2* ]]
 }
-check "tpm2_getsessionauditdigest: signed" session_audit
-flush
-check "tpm2_getsessionauditdigest: OpenSSL verifies it" verified session.msg session.sig
 
-tpm2_nvdefine -Q -C o -s 8 -a 'ownerread|ownerwrite|authread|authwrite' 0x01500001
-printf 12345678 | tpm2_nvwrite -Q -C o -i - 0x01500001
-check "tpm2_nvcertify: what an index holds" tpm2_nvcertify -C ak.ctx -c o -g sha256 -f plain -o nv.sig --attestation nv.msg --size 8 --offset 0 0x01500001
-flush
-check "tpm2_nvcertify: OpenSSL verifies it" verified nv.msg nv.sig
+for c in "rsa rsa2048:rsassa-sha256:null" "rsapss rsa2048:rsapss-sha256:null" "ecc384 ecc384:ecdsa-sha384:null"; do
+  set -- $c
+  quote() {
+    tpm2_createprimary -Q -C e -G "$2" -a "$ak" -c q.ctx
+    tpm2_readpublic -Q -c q.ctx -f pem -o q.pem
+    tpm2_quote -Q -c q.ctx -l sha256:0,1,16+sha1:2 -q $nonce -m q.msg -s q.sig -o q.pcrs
+  }
+  check "tpm2_quote: $1" quote "$@"
+  g=sha256 && [ $1 = ecc384 ] && g=sha384
+  if [ $1 = rsapss ]; then continue; fi
+  check "tpm2_checkquote: $1" tpm2_checkquote -u q.pem -m q.msg -s q.sig -f q.pcrs -g $g -q $nonce
+done
+check "tpm2_quote: ECDSA" tpm2_quote -c ak.ctx -l sha256:0,1,16 -q $nonce -m attest -s q.sig -o q.pcrs -g sha256
+check "tpm2_checkquote: ECDSA" tpm2_checkquote -u ak.pem -m attest -s q.sig -f q.pcrs -g sha256 -q $nonce
+refused "tpm2_checkquote: another nonce" 'nonce|qualif' tpm2_checkquote -u ak.pem -m attest -s q.sig -f q.pcrs -g sha256 -q ff
+refused "tpm2_checkquote: another key" . tpm2_checkquote -u q.pem -m attest -s q.sig -f q.pcrs -g sha256 -q $nonce
+prints "tpm2_print: a quote" 'magic: ff544347' tpm2_print -t TPMS_ATTEST attest
+prints "tpm2_print: its PCRs" 'pcrSelect: *"?030001|pcrSelect: *03' tpm2_print -t TPMS_ATTEST attest
+given tpm2_quote -Q -c ak.ctx -l sha256:0,1,16 -q $nonce -m attest -s sig -f plain -g sha256
+check "tpm2_quote: the digest of the PCRs" holds_attested 8018 "$(sha256 $zeros$zeros$zeros)"
 
-check "tpm2_certifyX509certutil: a template of a certificate" tpm2_certifyX509certutil -o partial.bin -d 365 -i 'C=US;O=org;OU=unit;CN=name' -s 'C=US;O=org;OU=unit;CN=name'
-certify_x509() { [ -s partial.bin ]; }
-check "tpm2_certifyX509certutil: it is there" certify_x509
+given tpm2_certify -c srk.ctx -C ak.ctx -g sha256 -o attest -s sig -f plain
+certified() { authentic && [[ $(hex attest) == ff5443478017*$(hex srk.name)*$(hex srk.qualified) ]]; }
+check "tpm2_certify: the Names of a key" certified
+given tpm2_certifycreation -C ak.ctx -c srk.ctx -d hash -t ticket -g sha256 -s ecdsa -f plain -o sig --attestation attest -q $nonce
+check "tpm2_certifycreation: the Name and the creation" holds_attested 801a "$(hex srk.name)*$(tail -c 32 hash | xxd -p -c 32)"
+wrong() { tpm2_certifycreation -C ak.ctx -c ak.ctx -d hash -t ticket -g sha256 -s ecdsa -f plain -o sig --attestation attest; }
+refused "tpm2_certifycreation: not of another object" 'ticket' wrong
+
+printf 'some data' >data
+given tpm2_nvdefine 0x1500040 -C o -s 9 -a 'ownerread|ownerwrite'
+given tpm2_nvwrite 0x1500040 -C o -i data
+given tpm2_nvcertify -C ak.ctx -c o -g sha256 -s ecdsa -f plain -o sig --attestation attest --size 9 -q $nonce 0x1500040
+check "tpm2_nvcertify: the contents" holds_attested 8014 "$(hex data)"
+
+given tpm2_gettime -c ak.ctx -g sha256 -s ecdsa -f plain -o sig --attestation attest -q $nonce
+check "tpm2_gettime: the time" holds_attested 8019 ""
+prints "tpm2_print: the time" 'clock: *[0-9]+' tpm2_print -t TPMS_ATTEST attest
+
+# A credential for a key that is in the same TPM as the EK.
+given tpm2_createek -G rsa -c ek.ctx -u ek.pub
+given tpm2_readpublic -c ek.ctx -f pem -o ek.pem
+given tpm2_createek -G ecc -c ek-ecc.ctx -u ek-ecc.pub
+printf 'the credential' >credential
+activate() { # EK KEY: what is in blob
+  policy_session
+  tpm2_policysecret -S s.ctx -c e
+  rm -f got
+  tpm2_activatecredential -c "$2" -C "$1" -i blob -o got -P session:s.ctx
+  cmp got credential
+}
+check "tpm2_makecredential: for an RSA EK" tpm2_makecredential -u ek.pub -s credential -n "$(hex ak.name)" -o blob
+check "tpm2_activatecredential: with the RSA EK" activate ek.ctx ak.ctx
+refused "tpm2_activatecredential: not for another key" 'integrity|parameter' activate ek.ctx srk.ctx
+check "tpm2_makecredential: for an ECC EK" tpm2_makecredential -u ek-ecc.pub -s credential -n "$(hex ak.name)" -o blob
+check "tpm2_activatecredential: with the ECC EK" activate ek-ecc.ctx ak.ctx
+check "tpm2_makecredential: without a TPM" tpm2_makecredential -T none -u ek.pem -G rsa -s credential -n "$(hex ak.name)" -o blob
+check "tpm2_activatecredential: what was made without a TPM" activate ek.ctx ak.ctx
+
+# The TPM completes and signs a certificate. No tool sends TPM2_CertifyX509 itself.
+check "tpm2_certifyX509certutil: a certificate to complete" tpm2_certifyX509certutil -o partial.der -d 10 -i 'C=US;O=Issuer;CN=ak' -s 'C=US;O=Subject;CN=srk'
+prints "tpm2_certifyX509certutil: its subject" 'Subject' openssl asn1parse -inform DER -in partial.der
+certify_x509() {
+  tpm2_createprimary -Q -C o -G ecc256:ecdsa-sha256:null -a "$ak|x509sign" -c ca.ctx
+  tpm2_evictcontrol -Q -C o -c ca.ctx 0x81000040
+  local password=40000009000000 # TPM_RS_PW, no nonce, no attributes ...
+  local auth=0000001200"${password#0}"
+  size=$(stat -c %s partial.der)
+  length=$((10 + 8 + 4 + 18 + 2 + 2 + 2 + size))
+  unhex 8002 "$(printf %08x $length)" 00000197 81000040 81000040 00000012 400000090000000000 400000090000000000 \
+    0000 0010 "$(printf %04x "$size")" "$(hex partial.der)" >command
+  tpm2_send -o response command
+  hex response
+}
+prints "tpm2_send: TPM2_CertifyX509" '^8002[0-9a-f]{8}00000000' certify_x509

@@ -42,7 +42,7 @@ func serveRaw(ctx context.Context, l net.Listener, t *vtpm.TPM, patience time.Du
 func serveRawConn(conn net.Conn, t *vtpm.TPM, patience time.Duration) {
 	buf := make([]byte, rawBuffer)
 	for {
-		n, err := readRaw(conn, buf, patience)
+		n, err := readMessage(conn, buf, patience, complete)
 		if err != nil {
 			return
 		}
@@ -56,9 +56,9 @@ func serveRawConn(conn net.Conn, t *vtpm.TPM, patience time.Duration) {
 	}
 }
 
-// readRaw reads one command into buf: what comes at once, and then the rest that
-// its header promises, as long as the patience lasts.
-func readRaw(conn net.Conn, buf []byte, patience time.Duration) (int, error) {
+// readMessage reads one command into buf: what comes at once, and then the rest until
+// it is complete, which its header promises, as long as the patience lasts.
+func readMessage(conn net.Conn, buf []byte, patience time.Duration, complete func([]byte) bool) (int, error) {
 	n, err := conn.Read(buf)
 	if err != nil || complete(buf[:n]) {
 		return n, err

@@ -4,125 +4,234 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"sync"
 )
 
-// stateFile and lockFile are what a state directory holds.
+// What a state directory holds.
 const (
 	stateFile = "state"
+	newFile   = "state.new" // on its way to be the state
 	lockFile  = "lock"
 )
 
 // Directory is a state in a directory that no other process uses at the same
-// time. Every Commit writes the whole state to a new file, syncs it, and puts it
-// in the place of the old one: after a power cut one of the two is there, whole.
+// time. A Commit appends what changed to a journal and syncs it: after a power cut
+// each Commit that returned is there, and the last one is there as a whole or not
+// at all.
+//
+// A Commit that returned an error did not happen, and the next one works when the
+// disk does. Only if the process ends in between, and the disk fails to the last,
+// may it turn out to have happened: as a whole, then.
 type Directory struct {
-	dir  string
-	lock *os.File
+	files files
+	lock  io.Closer
 
 	mu      sync.Mutex
-	records map[string][]byte
+	options Options
+	records map[string][]byte // what is on disk; nil when closed
+	journal *journal          // nil: there is no file to append to
 }
 
-// OpenDirectory opens the state in dir, which is created with mode 0700 when it
-// does not exist. A state that is damaged is an error and stays as it is; so is
-// one that another process has open.
+// OpenDirectory is OpenDirectoryOptions with the zero Options.
 func OpenDirectory(dir string) (*Directory, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	return OpenDirectoryOptions(dir, Options{})
+}
+
+// OpenDirectoryOptions opens the state in dir, which is created with mode 0700 when it
+// does not exist. A state that is damaged is an error and stays as it is; so is one
+// that another process has open, or that the key does not open. Opening writes
+// nothing to the state.
+//
+// That the whole file is an older one of the same instance is not noticed.
+func OpenDirectoryOptions(dir string, o Options) (*Directory, error) {
+	if err := makeDirectory(filepath.Clean(dir)); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	lock, err := lockExclusive(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, err
 	}
-	d := &Directory{dir: dir, lock: lock}
-	if err := d.read(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+	d, err := openFiles(osFiles(dir), lock, o)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err), lock.Close())
 	}
 	return d, nil
 }
 
-func (d *Directory) read() error {
-	path := filepath.Join(d.dir, stateFile)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		d.records = make(map[string][]byte)
-		return nil
+func openFiles(dir files, lock io.Closer, o Options) (*Directory, error) {
+	o, err := o.own()
+	if err != nil {
+		return nil, err
 	}
+	d := &Directory{files: dir, lock: lock, options: o, records: make(map[string][]byte)}
+	f, err := dir.Open(stateFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the TPM's state: %w", err)
+	}
+	if err := d.read(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return d, nil
+}
+
+// read takes over the file, or closes it when it cannot be appended to.
+func (d *Directory) read(f file) error {
+	size, err := f.Size()
 	if err != nil {
 		return fmt.Errorf("read the TPM's state: %w", err)
 	}
-	if d.records, err = decode(data); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	if size > maxFile {
+		return fmt.Errorf("the state has %d bytes, more than any state of a vTPM", size)
 	}
+	data := make([]byte, size)
+	defer clear(data)
+	if n, err := f.ReadAt(data, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(data)) {
+		return fmt.Errorf("read the TPM's state: %w", err)
+	}
+	found, err := read(data, d.options)
+	if err != nil {
+		return err
+	}
+	d.records = found.records
+	if found.chain == nil {
+		return f.Close()
+	}
+	d.journal = &journal{file: f, chain: found.chain, end: found.end, size: size, nonces: newNonces()}
 	return nil
 }
 
-// Load returns the records.
+// ErrClosed is the error of a Directory after Close.
+var ErrClosed = errors.New("the TPM's state is closed")
+
+// Load returns a copy of the records.
 func (d *Directory) Load() (map[string][]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return maps.Clone(d.records), nil
+	if d.records == nil {
+		return nil, ErrClosed
+	}
+	all := make(map[string][]byte, len(d.records))
+	for name, value := range d.records {
+		all[name] = copyValue(value)
+	}
+	return all, nil
 }
 
 // Commit makes the changes durable, all or none.
 func (d *Directory) Commit(changes map[string][]byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	next := maps.Clone(d.records)
-	for name, value := range changes {
-		if value == nil {
-			delete(next, name)
-		} else {
-			next[name] = bytes.Clone(value)
+	if d.records == nil {
+		return ErrClosed
+	}
+	changes = d.different(changes)
+	if len(changes) == 0 && d.journal != nil {
+		return nil
+	}
+	encoded, err := encodeRecords(changes)
+	if err != nil {
+		return fmt.Errorf("write the TPM's state: %w", err)
+	}
+	defer clear(encoded)
+	var appendErr error
+	if d.journal != nil {
+		if appendErr = d.journal.append(encoded); appendErr == nil {
+			apply(d.records, changes)
+			return nil
 		}
 	}
-	if err := replace(filepath.Join(d.dir, stateFile), encode(next)); err != nil {
-		return err
+	if err := d.rewrite(changes); err != nil {
+		return fmt.Errorf("write the TPM's state: %w", errors.Join(ioError(appendErr), err, d.abandon(appendErr)))
 	}
-	d.records = next
 	return nil
 }
 
-// Close lets another process use the directory.
-func (d *Directory) Close() error { return d.lock.Close() }
-
-// replace puts data in the place of the file at path, durably and at once.
-func replace(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
-	if err != nil {
-		return fmt.Errorf("write the TPM's state: %w", err)
+// ioError leaves out that a journal is full: that is no error, if a new one can be
+// written.
+func ioError(err error) error {
+	if errors.Is(err, errFull) {
+		return nil
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write the TPM's state: %w", errors.Join(err, f.Close(), os.Remove(f.Name())))
-		}
-	}()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	// From here on the new state is the state. A directory that cannot be synced
-	// may bring the old one back, so that is an error, too.
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("write the TPM's state: %w", err)
-	}
-	return f.Close()
+	return err
 }
 
-func syncDirectory(dir string) error {
-	d, err := os.Open(dir)
+// different returns a copy of the changes that change something.
+func (d *Directory) different(changes map[string][]byte) map[string][]byte {
+	different := make(map[string][]byte, len(changes))
+	for name, value := range changes {
+		old, ok := d.records[name]
+		if ok == (value != nil) && bytes.Equal(old, value) {
+			continue
+		}
+		different[name] = copyValue(value)
+	}
+	return different
+}
+
+// rewrite makes the changes durable in a new file with all records.
+func (d *Directory) rewrite(changes map[string][]byte) error {
+	all := maps.Clone(d.records)
+	maps.Copy(all, changes)
+	maps.DeleteFunc(all, func(_ string, value []byte) bool { return value == nil })
+	encoded, err := encodeRecords(all)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	defer clear(encoded)
+	j, err := replaceJournal(d.files, encoded, d.options)
+	if err != nil {
+		return err
+	}
+	if d.journal != nil {
+		d.journal.file.Close() // nothing of it is wanted any more
+	}
+	d.journal = j
+	apply(d.records, changes)
+	return nil
+}
+
+// abandon gives up the journal after a Commit that had an error: it may not be the
+// state's file any more, or not hold what was written. The next Commit writes a
+// new one.
+func (d *Directory) abandon(appendErr error) error {
+	if d.journal == nil {
+		return nil
+	}
+	j := d.journal
+	d.journal = nil
+	if ioError(appendErr) == nil {
+		return j.file.Close()
+	}
+	return errors.Join(j.retract(), j.file.Close())
+}
+
+// Close lets another process use the directory, and erases the records from memory.
+func (d *Directory) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.records == nil {
+		return nil
+	}
+	for _, value := range d.records {
+		clear(value)
+	}
+	clear(d.options.Key)
+	d.records = nil
+	err := d.abandon(nil)
+	return errors.Join(err, d.lock.Close())
+}
+
+// copyValue copies a value, and keeps apart an empty one and none.
+func copyValue(value []byte) []byte {
+	if value == nil {
+		return nil
+	}
+	return append(make([]byte, 0, len(value)), value...)
 }

@@ -141,8 +141,7 @@ func authPolicies(t *engine.TPM) []wire.TPMSTaggedPolicy {
 	return list
 }
 
-// pcrProperties returns which PCRs have each property. Those of authorization are
-// left out: no PCR of a PC has an authValue or an authPolicy.
+// pcrProperties returns which PCRs have each property.
 func pcrProperties(t *engine.TPM) []wire.TPMSTaggedPCRSelect {
 	var list []wire.TPMSTaggedPCRSelect
 	add := func(tag wire.PTPCR, has func(pcr int) bool) {
@@ -155,5 +154,7 @@ func pcrProperties(t *engine.TPM) []wire.TPMSTaggedPCRSelect {
 	}
 	add(wire.PTPCRNoIncrement, t.PCR.Uncounted)
 	add(wire.PTPCRDRTMReset, t.PCR.DRTMReset)
+	add(wire.PTPCRPolicy, t.PCR.HasAuth)
+	add(wire.PTPCRAuth, t.PCR.HasAuth)
 	return list
 }

@@ -27,6 +27,10 @@ func eccEncrypt(t *engine.TPM, in *eccEncryptIn) (*eccEncryptOut, error) {
 	if err := checkECCScheme(in.InScheme, 2); err != nil {
 		return nil, err
 	}
+	// A public point that was never checked, since the key has no nameAlg.
+	if !crypt.OnCurve(key.Public.Parameters.ECC.CurveID, &key.Public.Unique.ECC) {
+		return nil, wire.RCNoResult
+	}
 	c1, c2, c3, err := crypt.ECCEncrypt(t.Entropy(), &key.Public, in.InScheme.HashAlg, in.PlainText)
 	if err != nil {
 		return nil, err

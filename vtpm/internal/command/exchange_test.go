@@ -6,6 +6,9 @@ import (
 	"crypto/rand"
 	"math/big"
 	"testing"
+
+	"github.com/bootseal/bootseal/vtpm/internal/crypt"
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
 // randomScalar returns a private key of the curve.
@@ -154,6 +157,60 @@ func TestTwoPhaseSM2(t *testing.T) {
 		if c.bound(v, "$z2") != nil {
 			t.Errorf("%s: SM2 has one secret, outZ2 is another", name)
 		}
+	}
+}
+
+// wirePoint returns the point [d]G as the TPM has it.
+func (c *affine) wirePoint(d *big.Int) *wire.TPMSECCPoint {
+	p := c.multiply(d, c.g)
+	return &wire.TPMSECCPoint{X: c.bytes(p.x), Y: c.bytes(p.y)}
+}
+
+// TestTwoPhaseMQV: the secret of SP 800-56A, 5.7.2.3, as either party computes it. The
+// default profile has no ECMQV, so that no command comes to it.
+func TestTwoPhaseMQV(t *testing.T) {
+	eachCurve(t, func(v *vector, c *affine) {
+		ds, de, otherS, otherE := randomScalar(v.t, c), randomScalar(v.t, c), randomScalar(v.t, c), randomScalar(v.t, c)
+		var curve wire.ECCCurve
+		if err := wire.Unmarshal(v.bytes(c.name), &curve, wire.DefaultLimits()); err != nil {
+			v.t.Fatal(err)
+		}
+		z1, z2, err := crypt.TwoPhase(curve, wire.AlgECMQV, c.bytes(ds), c.bytes(de), c.wirePoint(otherS), c.wirePoint(otherE))
+		if err != nil || len(z2.X)+len(z2.Y) != 0 {
+			v.t.Fatalf("outZ2 %x, %v", z2, err)
+		}
+		bits := (c.n.BitLen() + 1) / 2
+		scalar := associated(c.multiply(otherE, c.g), bits)
+		scalar.Mul(scalar, otherS).Add(scalar, otherE).Mod(scalar, c.n)
+		qs, qe := c.multiply(ds, c.g), c.multiply(de, c.g)
+		want := c.multiply(scalar, c.add(qe, c.multiply(associated(qe, bits), qs)))
+		if !want.equal(&point{number(z1.X), number(z1.Y)}) {
+			v.t.Error("another secret")
+		}
+	})
+}
+
+// TestTwoPhaseSM2Example: the key exchange of GB/T 32918.5, annex B.
+func TestTwoPhaseSM2Example(t *testing.T) {
+	c := readCurve(newVector(t), "TPM_ECC_SM2_P256")
+	hexNumber := func(s string) *big.Int {
+		n, _ := new(big.Int).SetString(s, 16)
+		return n
+	}
+	static := hexNumber("81eb26e941bb5af16df116495f90695272ae2cd63d6c4ae1678418be48230029")
+	ephemeral := hexNumber("d4de15474db74d06491c440d305e012400990f3e390c7e87153c12db2ea60bb3")
+	otherStatic := hexNumber("785129917d45a9ea5437a59356b82338eaadda6ceb199088f14ae10defa229b5")
+	otherEphemeral := hexNumber("7e07124814b309489125eaed101113164ebf0f3458c5bd88335c1f9d596243d6")
+	z, _, err := crypt.TwoPhase(wire.CurveSM2P256, wire.AlgSM2, c.bytes(static), c.bytes(ephemeral), c.wirePoint(otherStatic), c.wirePoint(otherEphemeral))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &point{
+		hexNumber("c558b44bee5301d9f52b44d939bb59584d75b9034dd6a9fc826872109a65739f"),
+		hexNumber("3252b35b191d8ae01cd122c025204334c5eacf68a0cb4854c6a7d367ecad4de7"),
+	}
+	if !want.equal(&point{number(z.X), number(z.Y)}) {
+		t.Errorf("have %x %x", z.X, z.Y)
 	}
 }
 

@@ -18,10 +18,10 @@ import (
 // FuzzExecute does to a TPM what an input says (see fuzzScript): commands of the
 // vectors, changed, spliced and reordered. It looks for what must never happen:
 //
-//   - a panic, which the TPM answers with failure mode;
+//   - a panic, or another reason for failure mode than a lack of entropy;
 //   - a response that is not one, or a code that the command cannot have;
 //   - a command that fails and yet changes the persistent state, but for the
-//     counts of authorizations;
+//     counts of authorizations, or which objects and sessions there are;
 //   - a state that is not the one in the store: after a power cut the TPM must be
 //     the one that the store makes;
 //   - work or memory out of proportion, counted in bytes: of memory that is
@@ -34,8 +34,12 @@ func FuzzExecute(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		s := fuzzScript{in: input, vectors: vectors}
 		m := newFuzzMachine(t)
+		m.bounded = true
+		m.counting = len(input)%2 == 0
 		for _, step := range s.run() {
-			m.take(step)
+			if m.take(step); m.p.Failure() != nil {
+				break
+			}
 		}
 		m.checkDurable()
 	})
@@ -66,6 +70,11 @@ type fuzzMachine struct {
 	entropy *countingReader
 	rsa     int  // keys that were made
 	refused bool // the store failed
+
+	// counting asks for the handles around each command. That is not for every
+	// input: a command in between ends exclusive audit sessions.
+	counting bool
+	bounded  bool // memory and entropy are: nothing else runs in this process
 }
 
 // fuzzBase is the state in which a fuzzMachine begins: new, as the vectors' TPMs
@@ -105,16 +114,20 @@ func newFuzzMachine(t *testing.T) *fuzzMachine {
 func (m *fuzzMachine) take(s fuzzStep) {
 	m.store.failures += s.storeFailures
 	m.refused = m.refused || s.storeFailures != 0
+	if s.entropyFailure != 0 {
+		m.entropy.failIn = s.entropyFailure
+	}
 	if s.kind == stepCommand && makesRSA(s.data) {
 		// These take long. A few of them are enough.
 		if m.rsa++; m.rsa > 1 || len(s.data)%8 != 0 {
 			return
 		}
 	}
+	before := m.handles()
 	m.store.changed = nil
 	allocated, drawn := allocatedBytes(), m.entropy.n
 	response := s.do(m.p)
-	if err := m.p.Failure(); err != nil {
+	if err := m.p.Failure(); err != nil && (!m.entropy.failed || strings.Contains(err.Error(), "panic")) {
 		m.t.Fatalf("%x: failure mode: %v", s.data, err)
 	}
 	if s.kind != stepCommand {
@@ -123,12 +136,15 @@ func (m *fuzzMachine) take(s fuzzStep) {
 	if err := wellFormed(s.data, response); err != nil {
 		m.t.Fatalf("%x: %x: %v", s.data, response, err)
 	}
-	if !succeeded(response) {
+	if responseCode(response) != wire.RCSuccess {
 		if changed := m.store.unexpected(); changed != "" {
 			m.t.Fatalf("%x: %x: changes record %s", s.data, response, changed)
 		}
+		if after := m.handles(); after != nil && !bytes.Equal(before, after) {
+			m.t.Fatalf("%x: %x: changes the handles from %x to %x", s.data, response, before, after)
+		}
 	}
-	if m.rsa != 0 {
+	if m.rsa != 0 || !m.bounded {
 		return
 	}
 	if n := allocatedBytes() - allocated; n > maxAllocated {
@@ -137,6 +153,19 @@ func (m *fuzzMachine) take(s fuzzStep) {
 	if n := m.entropy.n - drawn; n > maxEntropy {
 		m.t.Fatalf("%x: draws %d bytes of entropy", s.data, n)
 	}
+}
+
+// handles returns what the TPM says of the objects and sessions that are loaded or
+// saved.
+func (m *fuzzMachine) handles() []byte {
+	if !m.counting || m.refused || m.entropy.failed {
+		return nil
+	}
+	var all []byte
+	for _, first := range []byte{byte(wire.HTTransient), byte(wire.HTHMACSession), byte(wire.HTPolicySession)} {
+		all = append(all, m.p.Execute(0, []byte{0x80, 0x01, 0, 0, 0, 22, 0, 0, 0x01, 0x7A, 0, 0, 0, 1, first, 0, 0, 0, 0, 0, 0, 0xFF})...)
+	}
+	return all
 }
 
 // allocatedBytes returns how much memory the process has allocated so far.
@@ -149,7 +178,7 @@ func allocatedBytes() uint64 {
 // checkDurable cuts the power, and compares the TPM with one that is made of its
 // store alone.
 func (m *fuzzMachine) checkDurable() {
-	m.store.failures = 0
+	m.store.failures, m.entropy.failIn = 0, 0
 	other := vtpmtest.OpenOptions(m.t, vtpm.Options{Store: m.store.clone(), Entropy: vtpmtest.Entropy()})
 	m.p.PowerCycle(m.t)
 	m.p.SetPhysicalPresence(false)
@@ -192,10 +221,12 @@ func (s memoryStore) Commit(changes map[string][]byte) error {
 type watchedStore struct {
 	memoryStore
 	failures int
+	commits  int               // so far
 	changed  map[string][]byte // the former values
 }
 
 func (s *watchedStore) Commit(changes map[string][]byte) error {
+	s.commits++
 	if s.failures > 0 {
 		s.failures--
 		return fmt.Errorf("no room")
@@ -235,13 +266,23 @@ func isPIN(record []byte) bool {
 	return typ == wire.NTPinFail || typ == wire.NTPinPass
 }
 
-// countingReader counts what is read.
+// countingReader counts what is read, and can fail once.
 type countingReader struct {
-	r io.Reader
-	n int
+	r      io.Reader
+	n      int // bytes so far
+	reads  int // so far
+	failIn int // reads; 0: not
+	failed bool
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
+	c.reads++
+	if c.failIn > 0 {
+		if c.failIn--; c.failIn == 0 {
+			c.failed = true
+			return 0, fmt.Errorf("no entropy")
+		}
+	}
 	n, err := c.r.Read(p)
 	c.n += n
 	return n, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bootseal/bootseal/vtpm/internal/command"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
@@ -18,10 +19,12 @@ type fuzzScript struct {
 	steps   []fuzzStep
 }
 
-// fuzzStep is a step, and how often the store fails from then on.
+// fuzzStep is a step, how often the store fails from then on, and at which read of
+// entropy from then on that fails; 0 for never.
 type fuzzStep struct {
 	step
-	storeFailures int
+	storeFailures  int
+	entropyFailure int
 }
 
 // The operations.
@@ -42,6 +45,8 @@ const (
 	fuzzPlatform        // append a signal or let time go by: which, how long (u16)
 	fuzzAgain           // append the last command again, at a locality
 	fuzzStore           // let the store fail: how often
+	fuzzRow             // append a command of the table: row, handles, number, parameters
+	fuzzEntropy         // let the source of entropy fail once: after how many reads
 	fuzzOperations
 )
 
@@ -86,6 +91,8 @@ func (s *fuzzScript) operation() {
 		}
 	case fuzzRaw:
 		s.steps = append(s.steps, fuzzStep{step: step{data: s.bytes(s.u16())}})
+	case fuzzRow:
+		s.steps = append(s.steps, fuzzStep{step: step{data: s.rowCommand()}})
 	case fuzzPlatform:
 		kind := stepInit + stepKind(s.u8())%(stepKinds-stepInit)
 		s.steps = append(s.steps, fuzzStep{step: step{kind: kind, data: []byte("data"), time: time.Duration(s.u16()) * time.Second}})
@@ -97,6 +104,25 @@ func (s *fuzzScript) operation() {
 }
 
 func (s *fuzzScript) vector() []step { return s.vectors[s.u16()%len(s.vectors)] }
+
+// rowCommand makes a command of the table with as many handles and passwords as it
+// has, and with any parameters.
+func (s *fuzzScript) rowCommand() []byte {
+	row := command.Rows()[int(s.u8())%len(command.Rows())]
+	var w wire.Writer
+	wire.STNoSessions.Write(&w)
+	w.U32(0)
+	row.Code.Write(&w)
+	roles := 0
+	for i := range row.Handles() {
+		w.U32(tellingU32[int(s.u8())%len(tellingU32)])
+		if row.Role(i) != command.RoleNone {
+			roles++
+		}
+	}
+	w.Bytes(s.bytes(int(s.u8())))
+	return fixSize(withPasswords(w.Data(), roles), false)
+}
 
 // lastCommand returns the index of the last step that is a command, or -1.
 func (s *fuzzScript) lastCommand() int {
@@ -118,6 +144,9 @@ func (s *fuzzScript) change(i int, op byte) {
 		return
 	case fuzzStore:
 		s.steps[i].storeFailures = int(s.u8() % 4)
+		return
+	case fuzzEntropy:
+		s.steps[i].entropyFailure = int(s.u8() % 16)
 		return
 	}
 	cmd := bytes.Clone(s.steps[i].data)

@@ -21,7 +21,7 @@ func hashSequenceStart(t *engine.TPM, in *hashSequenceStartIn) (*hashSequenceSta
 	if alg := wire.Alg(in.HashAlg); alg != wire.AlgNull {
 		s = newHashSequence(alg)
 	} else {
-		s = newEventSequence(t.Limits().Hashes)
+		s = newEventSequence(t.Profile.Banks)
 	}
 	h, err := t.Objects.Add(newSequence(s, engine.TrimAuth(in.Auth)))
 	if err != nil {

@@ -21,7 +21,10 @@ type pcrAllocateOut struct {
 // TPM2_PCR_Allocate, Part 3, 22.5: say which PCRs each bank has from the next
 // _TPM_Init on. Banks that are not named stay as they are.
 func pcrAllocate(t *engine.TPM, in *pcrAllocateIn) (*pcrAllocateOut, error) {
-	allocation := t.PCR.Reallocation(in.PCRAllocation)
+	allocation, err := t.PCR.Reallocation(in.PCRAllocation)
+	if err != nil {
+		return nil, err.(wire.RC).Param(1)
+	}
 	if !engine.HasLaunchPCRs(allocation) {
 		return nil, wire.RCPCR
 	}

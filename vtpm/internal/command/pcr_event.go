@@ -15,8 +15,8 @@ type pcrEventOut struct {
 	Digests wire.TPMLDigestValues
 }
 
-// TPM2_PCR_Event, Part 3, 22.3: hash an event with every implemented algorithm,
-// extend a PCR in every bank with the digests, and return them. TPM_RH_NULL
+// TPM2_PCR_Event, Part 3, 22.3: hash an event with the algorithm of every bank that
+// the TPM can have, extend a PCR with the digests, and return them. TPM_RH_NULL
 // extends none.
 func pcrEvent(t *engine.TPM, in *pcrEventIn) (*pcrEventOut, error) {
 	extend := in.PCRHandle.Handle() != wire.HandleNull
@@ -25,7 +25,7 @@ func pcrEvent(t *engine.TPM, in *pcrEventIn) (*pcrEventOut, error) {
 		return nil, wire.RCLocality
 	}
 	out := new(pcrEventOut)
-	for _, alg := range t.Limits().Hashes {
+	for _, alg := range t.Profile.Banks {
 		out.Digests = append(out.Digests, wire.TPMTHA{HashAlg: alg, Digest: crypt.Digest(alg, in.EventData)})
 	}
 	if extend {

@@ -13,11 +13,16 @@ type pcrSetAuthPolicyIn struct {
 	PCRNum     wire.TPMIDHPCR   `tpm:"parameter"`
 }
 
-// TPM2_PCR_SetAuthPolicy, Part 3, 22.6: give a group of PCRs an authPolicy. The PC
-// Client Platform TPM Profile has no such group, so that no PCR is in one.
-func pcrSetAuthPolicy(_ *engine.TPM, in *pcrSetAuthPolicyIn) error {
-	if len(in.AuthPolicy) != crypt.Size(wire.Alg(in.HashAlg)) {
+// TPM2_PCR_SetAuthPolicy, Part 3, 22.6: give the group that a PCR is in an
+// authPolicy, or with TPM_ALG_NULL none.
+func pcrSetAuthPolicy(t *engine.TPM, in *pcrSetAuthPolicyIn) error {
+	alg := wire.Alg(in.HashAlg)
+	if len(in.AuthPolicy) != crypt.Size(alg) {
 		return wire.RCSize.Param(1)
 	}
-	return wire.RCValue.Param(3)
+	if !t.PCR.HasAuth(int(in.PCRNum)) {
+		return wire.RCValue.Param(3)
+	}
+	t.SetPCRPolicy(alg, in.AuthPolicy)
+	return nil
 }

@@ -10,7 +10,15 @@ type pcrSetAuthValueIn struct {
 	Auth      wire.TPM2BDigest
 }
 
-// TPM2_PCR_SetAuthValue, Part 3, 22.7: give a group of PCRs an authValue. The PC
-// Client Platform TPM Profile has no such group, so that no PCR is in one. The
-// response code has no position, as the reference implementation has it.
-func pcrSetAuthValue(*engine.TPM, *pcrSetAuthValueIn) error { return wire.RCValue }
+// TPM2_PCR_SetAuthValue, Part 3, 22.7: give the group that a PCR is in an authValue,
+// until the next Startup(CLEAR).
+//
+// For a PCR without a group the response code has no position, as the reference
+// implementation has it.
+func pcrSetAuthValue(t *engine.TPM, in *pcrSetAuthValueIn) error {
+	if !t.PCR.HasAuth(int(in.PCRHandle)) {
+		return wire.RCValue
+	}
+	t.SetPCRAuth(engine.TrimAuth(in.Auth))
+	return nil
+}

@@ -46,11 +46,11 @@ func properties(t *engine.TPM, group wire.PT) []wire.TPMSTaggedProperty {
 
 // identity adds which specification is implemented, and by whom.
 func (l *propertyList) identity(p *engine.Profile) {
-	l.add(wire.PTFamilyIndicator, wire.SpecFamily)
-	l.add(wire.PTLevel, wire.SpecLevel)
-	l.add(wire.PTRevision, wire.SpecVersion)
-	l.add(wire.PTDayOfYear, wire.SpecDayOfYear)
-	l.add(wire.PTYear, wire.SpecYear)
+	l.add(wire.PTFamilyIndicator, p.Library.Family)
+	l.add(wire.PTLevel, p.Library.Level)
+	l.add(wire.PTRevision, p.Library.Version)
+	l.add(wire.PTDayOfYear, p.Library.DayOfYear)
+	l.add(wire.PTYear, p.Library.Year)
 	l.vendor(p)
 }
 
@@ -71,7 +71,7 @@ func (l *propertyList) vendor(p *engine.Profile) {
 func (l *propertyList) limits(p *engine.Profile) {
 	l.add(wire.PTInputBuffer, wire.MaxBuffer)
 	l.count(wire.PTHRTransientMin, p.TransientObjects)
-	l.count(wire.PTHRPersistentMin, p.PersistentObjects)
+	l.count(wire.PTHRPersistentMin, p.PersistentObjectsMin)
 	l.count(wire.PTHRLoadedMin, p.LoadedSessions)
 	l.count(wire.PTActiveSessionsMax, p.ActiveSessions)
 	l.add(wire.PTPCRCount, engine.PCRCount)
@@ -79,8 +79,8 @@ func (l *propertyList) limits(p *engine.Profile) {
 	l.add(wire.PTContextGapMax, p.ContextGap)
 	l.add(wire.PTNVCountersMax, 0) // as many as there is memory for
 	l.add(wire.PTNVIndexMax, wire.MaxNVIndexSize)
-	l.add(wire.PTMemory, 0) // nothing shares memory, no object is copied
-	l.add(wire.PTClockUpdate, engine.ClockInterval)
+	l.add(wire.PTMemory, uint32(p.Memory))
+	l.add(wire.PTClockUpdate, uint32(p.ClockInterval))
 	l.add(wire.PTContextHash, uint32(engine.ContextHash))
 	l.add(wire.PTContextSym, uint32(engine.ContextCipher))
 	l.add(wire.PTContextSymSize, 8*engine.ContextKeyLen)
@@ -92,25 +92,18 @@ func (l *propertyList) limits(p *engine.Profile) {
 		digest = max(digest, crypt.Size(alg))
 	}
 	l.count(wire.PTMaxDigest, digest)
-	// The most that a TPMS_CONTEXT can be: sequence, handle, hierarchy and blob.
-	l.add(wire.PTMaxObjectContext, 8+4+4+2+wire.MaxContextData)
-	l.add(wire.PTMaxSessionContext, 8+4+4+2+wire.MaxContextData)
+	l.count(wire.PTMaxObjectContext, p.MaxObjectContext)
+	l.count(wire.PTMaxSessionContext, p.MaxSessionContext)
 }
-
-// The PC Client Platform TPM Profile that the TPM follows: version 1.05, in the
-// form that Windows reads. Its dates are not reported, as by others.
-const (
-	psFamily   = uint32(wire.PSPC)
-	psRevision = 0x0105
-)
 
 // implementation adds what is implemented.
 func (l *propertyList) implementation(t *engine.TPM) {
-	l.add(wire.PTPSFamilyIndicator, psFamily)
-	l.add(wire.PTPSLevel, 0)
-	l.add(wire.PTPSRevision, psRevision)
-	l.add(wire.PTPSDayOfYear, 0)
-	l.add(wire.PTPSYear, 0)
+	p := &t.Profile
+	l.add(wire.PTPSFamilyIndicator, p.Platform.Family)
+	l.add(wire.PTPSLevel, p.Platform.Level)
+	l.add(wire.PTPSRevision, p.Platform.Version)
+	l.add(wire.PTPSDayOfYear, p.Platform.DayOfYear)
+	l.add(wire.PTPSYear, p.Platform.Year)
 	l.add(wire.PTSplitMax, engine.SplitMax)
 	commands := len(t.Commands.Attributes())
 	l.count(wire.PTTotalCommands, commands)
@@ -119,9 +112,15 @@ func (l *propertyList) implementation(t *engine.TPM) {
 	l.add(wire.PTNVBufferMax, wire.MaxNVBuffer)
 	l.add(wire.PTModes, 0) // no certification is claimed
 	l.add(wire.PTMaxCapBuffer, wire.MaxCapBuffer)
-	l.add(wire.PTFirmwareSVN, 0)
-	l.add(wire.PTFirmwareMaxSVN, 0)
+	if p.Library.Version >= firstVersionWithSVN {
+		l.add(wire.PTFirmwareSVN, 0)
+		l.add(wire.PTFirmwareMaxSVN, 0)
+	}
 }
+
+// firstVersionWithSVN is the version of the library specification from which on a
+// firmware has a security version number.
+const firstVersionWithSVN = 183
 
 // state adds the two sets of flags.
 func (l *propertyList) state(t *engine.TPM) {

@@ -51,7 +51,7 @@ func (s *macSequence) update(data []byte) { s.mac.Write(data) }
 // Wipe clears the key.
 func (s *macSequence) Wipe() { s.mac.Clear() }
 
-// eventSequence is an event sequence: a hash of every implemented algorithm.
+// eventSequence is an event sequence: a hash of the algorithm of every bank.
 type eventSequence struct {
 	algs   []wire.Alg
 	states []hash.Hash

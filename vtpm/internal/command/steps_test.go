@@ -1,10 +1,18 @@
 package command_test
 
-import (
-	"time"
+import "time"
 
-	"github.com/bootseal/bootseal/vtpm/vtpmtest"
-)
+// device is a TPM that steps can be taken on: one of ours, or another to compare.
+type device interface {
+	Execute(locality uint8, cmd []byte) []byte
+	Init()
+	SetPhysicalPresence(bool)
+	Advance(time.Duration)
+	HashStart()
+	HashData([]byte)
+	HashEnd()
+	Failure() error
+}
 
 // step is one thing that is done to a TPM: a command, or a signal of the platform.
 type step struct {
@@ -29,7 +37,7 @@ const (
 )
 
 // do takes the step, and returns the response to a command.
-func (s step) do(p *vtpmtest.TPM) []byte {
+func (s step) do(p device) []byte {
 	switch s.kind {
 	case stepCommand:
 		return p.Execute(s.locality, s.data)

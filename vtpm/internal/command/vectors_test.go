@@ -49,7 +49,7 @@ func vectorFiles(t testing.TB) []string {
 // vector is one vector being run.
 type vector struct {
 	t        testing.TB
-	tpm      *vtpmtest.TPM
+	tpm      device
 	vars     map[string][]byte
 	locality uint8
 	first    string // the first line of the file

@@ -6,13 +6,10 @@ import (
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
-// ClockInterval is how often Clock is made durable, in milliseconds:
-// TPM_PT_CLOCK_UPDATE. Part 1, "Clock": a TPM records Clock at least every 2^22
-// milliseconds, and after an unorderly shutdown Clock is not "safe" until it
-// passed the next record.
-const ClockInterval = 1 << 22
-
-// Clock is the TPM's time (Part 1, "Timing components").
+// Clock is the TPM's time (Part 1, "Timing components"). It is made durable every
+// Profile.ClockInterval milliseconds, TPM_PT_CLOCK_UPDATE. Part 1, "Clock": at least
+// every 2^22, and after an unorderly shutdown Clock is not "safe" until it passed the
+// next record.
 type Clock struct {
 	Time         uint64 // milliseconds since _TPM_Init
 	Clock        uint64 // milliseconds the TPM has been powered, ever; may be set forward
@@ -24,6 +21,7 @@ type Clock struct {
 
 	TotalResetCount uint64 // TPM Resets ever: TPM2_Clear does not touch it
 
+	recorded  uint64        // Profile.ClockInterval
 	last      time.Duration // of the outside clock, at the last update
 	remainder int64         // nanoseconds not yet counted
 }
@@ -56,16 +54,16 @@ func (c *Clock) update(now time.Duration) {
 }
 
 func (c *Clock) advance(ms uint64) {
-	before := c.Clock / ClockInterval
+	before := c.Clock / c.recorded
 	c.Clock += ms
-	if c.Clock/ClockInterval != before {
+	if c.Clock/c.recorded != before {
 		c.Safe = true
 	}
 }
 
 // Set moves Clock forward (TPM2_ClockSet; the caller has checked the range).
 func (c *Clock) Set(clock uint64) {
-	if clock/ClockInterval != c.Clock/ClockInterval {
+	if clock/c.recorded != c.Clock/c.recorded {
 		c.Safe = true
 	}
 	c.Clock = clock
@@ -108,4 +106,4 @@ func (c *Clock) Clear() {
 }
 
 // interval is the number of the recording interval that Clock is in.
-func (c *Clock) interval() uint64 { return c.Clock / ClockInterval }
+func (c *Clock) interval() uint64 { return c.Clock / c.recorded }

@@ -116,6 +116,8 @@ func (t *TPM) AuthValue(h wire.Handle) []byte {
 		auth = t.Objects.At(h).Sensitive.AuthValue
 	case wire.HTNVIndex:
 		auth = t.NV.At(h).Auth
+	case wire.HTPCR:
+		auth = t.PCR.authOf(int(h))
 	}
 	return TrimAuth(auth)
 }
@@ -140,6 +142,8 @@ func (t *TPM) AuthPolicy(h wire.Handle) (wire.Alg, []byte) {
 	case wire.HTNVIndex:
 		x := t.NV.At(h)
 		return x.Public.NameAlg, x.Public.AuthPolicy
+	case wire.HTPCR:
+		return t.PCR.policyOf(int(h))
 	}
 	return wire.AlgNull, nil
 }

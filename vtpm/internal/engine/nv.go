@@ -77,13 +77,30 @@ func (n *NV) used() int {
 	return total
 }
 
-// nvOverhead is what an index takes besides its data, in bytes, for the limits.
-const nvOverhead = 168
+// orderlyUsed returns the bytes that the orderly indices take in memory.
+func (n *NV) orderlyUsed() int {
+	total := 0
+	for _, x := range n.indices {
+		if x.Has(wire.NVOrderly) {
+			total += orderlyOverhead + len(x.Data)
+		}
+	}
+	return total
+}
+
+// What an index takes besides its data, in bytes, for the limits.
+const (
+	nvOverhead      = 168
+	orderlyOverhead = 12
+)
 
 // DefineNV adds an index, or returns TPM_RC_NV_SPACE.
 func (t *TPM) DefineNV(x *NVIndex) error {
 	n := &t.NV
 	if len(n.indices) >= t.Profile.NVIndices || n.used()+nvOverhead+int(x.Public.DataSize) > t.Profile.NVMemory {
+		return wire.RCNVSpace
+	}
+	if x.Has(wire.NVOrderly) && n.orderlyUsed()+orderlyOverhead+int(x.Public.DataSize) > t.Profile.OrderlyMemory {
 		return wire.RCNVSpace
 	}
 	x.Data = make([]byte, x.Public.DataSize)
@@ -92,10 +109,12 @@ func (t *TPM) DefineNV(x *NVIndex) error {
 	return nil
 }
 
-// NVAvailable returns how many more indices of size bytes can be defined, as far
-// as memory goes.
+// NVAvailable returns how many more indices of size bytes can be defined, orderly or
+// not, as far as memory goes.
 func (t *TPM) NVAvailable(size int) int {
-	return min(t.Profile.NVIndices-len(t.NV.indices), (t.Profile.NVMemory-t.NV.used())/(nvOverhead+size))
+	p, n := &t.Profile, &t.NV
+	return min(p.NVIndices-len(n.indices), (p.NVMemory-n.used())/(nvOverhead+size),
+		(p.OrderlyMemory-n.orderlyUsed())/(orderlyOverhead+size))
 }
 
 // UndefineNV removes an index. A counter's value is remembered in MaxCounter.

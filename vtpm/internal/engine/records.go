@@ -210,7 +210,7 @@ func (t *TPM) restoreEntities(saved map[string][]byte) error {
 			err = t.restoreNV(saved, h)
 		case kind == prefixObject && name == string(recordObject(h)):
 			err = t.restoreObject(saved, h)
-		case !fixedRecord(Record(name)):
+		case !fixedRecord(Record(name)) && Record(name) != RecordVolatile:
 			err = fmt.Errorf("unknown record %q", name)
 		}
 		if err != nil {

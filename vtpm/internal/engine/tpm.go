@@ -24,6 +24,8 @@ type CommandSet interface {
 	Attributes() []wire.TPMACC // of every implemented command, by ascending code
 	Implemented(wire.CC) bool
 	PresencePossible(wire.CC) bool // physical presence can be demanded for it
+	// Sequence returns the object of a sequence that Sequence.Marshal saved.
+	Sequence(auth, state []byte) (*Object, error)
 }
 
 // TPM is one TPM's state. Its methods are the rules; the commands' bodies and the
@@ -72,7 +74,11 @@ type TPM struct {
 // New returns a TPM with the state that rests in the store, or with a freshly
 // manufactured one where the store is empty. It has been through _TPM_Init.
 func New(o Options) (*TPM, error) {
-	t := &TPM{Profile: o.Profile, Commands: o.Commands, store: o.Store, entropy: o.Entropy, clock: o.Clock}
+	t := &TPM{
+		Profile: o.Profile, Commands: o.Profile.commands(o.Commands),
+		store: o.Store, entropy: o.Entropy, clock: o.Clock,
+	}
+	t.Clock.recorded = o.Profile.ClockInterval
 	saved, err := o.Store.Load()
 	if err != nil {
 		return nil, fmt.Errorf("load TPM state: %w", err)

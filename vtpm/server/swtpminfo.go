@@ -1,0 +1,110 @@
+package server
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/bootseal/bootseal/vtpm"
+)
+
+// What GET_INFO can be asked for, a bit each.
+const (
+	infoSpecification   = 1 << 0
+	infoAttributes      = 1 << 1
+	infoFeatures        = 1 << 2
+	infoRuntimeCommands = 1 << 4
+)
+
+// Info is what GET_INFO says of a TPM, as JSON. Parts that were not asked for are nil.
+// Tools that make certificates for a TPM take their statements from here.
+type Info struct {
+	Specification *InfoSpecification `json:"TPMSpecification,omitempty"`
+	Attributes    *InfoAttributes    `json:"TPMAttributes,omitempty"`
+	Features      *InfoFeatures      `json:"TPMFeatures,omitempty"`
+	Commands      *InfoCommands      `json:"RuntimeCommands,omitempty"`
+}
+
+// InfoSpecification is the edition of the TPM 2.0 Library Specification.
+type InfoSpecification struct {
+	Family   string `json:"family"`
+	Level    uint32 `json:"level"`
+	Revision uint32 `json:"revision"`
+}
+
+// InfoAttributes are the manufacturer, model and version, as in an EK certificate
+// (EK Credential Profile, "Subject Alternative Name").
+type InfoAttributes struct {
+	Manufacturer string `json:"manufacturer"`
+	Version      string `json:"version"`
+	Model        string `json:"model"`
+}
+
+// InfoFeatures are the sizes of keys, in bits.
+type InfoFeatures struct {
+	RSAKeySizes []uint16 `json:"RSAKeySizes"`
+}
+
+// InfoCommands are the implemented commands, as ranges of codes.
+type InfoCommands struct {
+	Implemented string `json:"Implemented"`
+}
+
+// getInfo answers the JSON that the flags ask for, from the offset on and with a NUL
+// at its end: result, whole size, and the rest behind its size.
+func (s *Swtpm) getInfo(fields []byte) []byte {
+	if s.tpm == nil {
+		return answer(resultBadOrdinal)
+	}
+	var offset uint32
+	if len(fields) >= 12 {
+		offset = binary.BigEndian.Uint32(fields[8:])
+	}
+	text, err := json.Marshal(infoOf(s.tpm, binary.BigEndian.Uint64(fields)))
+	if err != nil {
+		return answer(s.outcome(err))
+	}
+	text = append(text, 0)
+	return sized(answer(resultOK, uint32(len(text))), text[min(uint64(offset), uint64(len(text))):])
+}
+
+func infoOf(t *vtpm.TPM, flags uint64) Info {
+	var info Info
+	id := t.Identity()
+	if flags&infoSpecification != 0 {
+		info.Specification = &InfoSpecification{Family: "2.0", Level: id.Level, Revision: id.Revision}
+	}
+	if flags&infoAttributes != 0 {
+		info.Attributes = &InfoAttributes{
+			Manufacturer: fmt.Sprintf("id:%08X", id.Manufacturer),
+			Version:      fmt.Sprintf("id:%08X", uint32(id.FirmwareVersion>>32)),
+			Model:        id.Model,
+		}
+	}
+	if flags&infoFeatures != 0 {
+		info.Features = &InfoFeatures{RSAKeySizes: id.RSAKeySizes}
+	}
+	if flags&infoRuntimeCommands != 0 {
+		info.Commands = &InfoCommands{Implemented: ranges(id.Commands)}
+	}
+	return info
+}
+
+// ranges writes ascending numbers as "0x11f-0x122,0x124".
+func ranges(codes []uint32) string {
+	var parts []string
+	for i := 0; i < len(codes); {
+		j := i
+		for j+1 < len(codes) && codes[j+1] == codes[j]+1 {
+			j++
+		}
+		part := fmt.Sprintf("%#x", codes[i])
+		if j > i {
+			part += fmt.Sprintf("-%#x", codes[j])
+		}
+		parts = append(parts, part)
+		i = j + 1
+	}
+	return strings.Join(parts, ",")
+}
