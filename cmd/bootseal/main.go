@@ -22,7 +22,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, verbOf(os.Args), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run runs one command line and returns its exit code.

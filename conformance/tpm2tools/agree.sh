@@ -30,8 +30,8 @@ check "tpm2_ecephemeral: a point of P-256" point Q.bin
 counts() { tpm2_ecephemeral -u Q.bin -t next ecc256 && [ $((16#$(hex next))) = $((16#$(hex counter) + 1)) ]; }
 check "tpm2_ecephemeral: the counter counts" counts
 
-given tpm2_ecdhkeygen -c ecdh.ctx -u inQsB.bin -o x
-given tpm2_ecdhkeygen -c ecdh.ctx -u inQeB.bin -o x
+given tpm2_ecdhkeygen -c ecdh.ctx -u inQsB.bin -o ignored
+given tpm2_ecdhkeygen -c ecdh.ctx -u inQeB.bin -o ignored
 zgen() {
   tpm2_zgen2phase -c ecdh.ctx -t $((16#$(hex "$1"))) --static-public inQsB.bin --ephemeral-public inQeB.bin --output-Z1 Z1 --output-Z2 Z2
   point Z1 && point Z2

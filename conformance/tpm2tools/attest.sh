@@ -13,22 +13,19 @@ holds_attested() { # TYPE HEX...: attest is authentic, of this type, with the no
   authentic && [[ $(hex attest) == ff544347$1*$nonce*$2* ]]
 }
 
-for c in "rsa rsa2048:rsassa-sha256:null" "rsapss rsa2048:rsapss-sha256:null" "ecc384 ecc384:ecdsa-sha384:null"; do
-  set -- $c
-  quote() {
-    tpm2_createprimary -Q -C e -G "$2" -a "$ak" -c q.ctx
-    tpm2_readpublic -Q -c q.ctx -f pem -o q.pem
-    tpm2_quote -Q -c q.ctx -l sha256:0,1,16+sha1:2 -q $nonce -m q.msg -s q.sig -o q.pcrs
-  }
-  check "tpm2_quote: $1" quote "$@"
-  g=sha256 && [ $1 = ecc384 ] && g=sha384
-  if [ $1 = rsapss ]; then continue; fi
-  check "tpm2_checkquote: $1" tpm2_checkquote -u q.pem -m q.msg -s q.sig -f q.pcrs -g $g -q $nonce
+quote() { # KEY SCHEME HASH
+  tpm2_createprimary -Q -C e -G "$1:$2-$3:null" -a "$ak" -c q.ctx
+  tpm2_readpublic -Q -c q.ctx -f tss -o q.pub
+  tpm2_quote -Q -c q.ctx --scheme "$2" -g "$3" -l sha256:0,1,16+sha1:2 -q $nonce -m q.msg -s q.sig -o q.pcrs
+}
+for c in "rsa2048 rsassa sha256" "rsa2048 rsapss sha256" "ecc384 ecdsa sha384"; do
+  check "tpm2_quote: $c" quote $c
+  check "tpm2_checkquote: $c" tpm2_checkquote -u q.pub -m q.msg -s q.sig -f q.pcrs -g "${c##* }" -q $nonce
 done
 check "tpm2_quote: ECDSA" tpm2_quote -c ak.ctx -l sha256:0,1,16 -q $nonce -m attest -s q.sig -o q.pcrs -g sha256
 check "tpm2_checkquote: ECDSA" tpm2_checkquote -u ak.pem -m attest -s q.sig -f q.pcrs -g sha256 -q $nonce
 refused "tpm2_checkquote: another nonce" 'nonce|qualif' tpm2_checkquote -u ak.pem -m attest -s q.sig -f q.pcrs -g sha256 -q ff
-refused "tpm2_checkquote: another key" . tpm2_checkquote -u q.pem -m attest -s q.sig -f q.pcrs -g sha256 -q $nonce
+refused "tpm2_checkquote: another key" . tpm2_checkquote -u q.pub -m attest -s q.sig -f q.pcrs -g sha256 -q $nonce
 prints "tpm2_print: a quote" 'magic: ff544347' tpm2_print -t TPMS_ATTEST attest
 prints "tpm2_print: its PCRs" 'pcrSelect: *"?030001|pcrSelect: *03' tpm2_print -t TPMS_ATTEST attest
 given tpm2_quote -Q -c ak.ctx -l sha256:0,1,16 -q $nonce -m attest -s sig -f plain -g sha256
@@ -50,7 +47,6 @@ check "tpm2_nvcertify: the contents" holds_attested 8014 "$(hex data)"
 
 given tpm2_gettime -c ak.ctx -g sha256 -s ecdsa -f plain -o sig --attestation attest -q $nonce
 check "tpm2_gettime: the time" holds_attested 8019 ""
-prints "tpm2_print: the time" 'clock: *[0-9]+' tpm2_print -t TPMS_ATTEST attest
 
 # A credential for a key that is in the same TPM as the EK.
 given tpm2_createek -G rsa -c ek.ctx -u ek.pub
@@ -76,10 +72,9 @@ check "tpm2_activatecredential: what was made without a TPM" activate ek.ctx ak.
 check "tpm2_certifyX509certutil: a certificate to complete" tpm2_certifyX509certutil -o partial.der -d 10 -i 'C=US;O=Issuer;CN=ak' -s 'C=US;O=Subject;CN=srk'
 prints "tpm2_certifyX509certutil: its subject" 'Subject' openssl asn1parse -inform DER -in partial.der
 certify_x509() {
-  tpm2_createprimary -Q -C o -G ecc256:ecdsa-sha256:null -a "$ak|x509sign" -c ca.ctx
+  # TPMA_OBJECT: sign and x509sign, which the tools have no name for; fixed, made here, authorized by authValue.
+  tpm2_createprimary -Q -C o -G ecc256:ecdsa-sha256:null -a 0x000c0072 -c ca.ctx
   tpm2_evictcontrol -Q -C o -c ca.ctx 0x81000040
-  local password=40000009000000 # TPM_RS_PW, no nonce, no attributes ...
-  local auth=0000001200"${password#0}"
   size=$(stat -c %s partial.der)
   length=$((10 + 8 + 4 + 18 + 2 + 2 + 2 + size))
   unhex 8002 "$(printf %08x $length)" 00000197 81000040 81000040 00000012 400000090000000000 400000090000000000 \

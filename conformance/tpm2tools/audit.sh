@@ -43,4 +43,3 @@ check "$p: of Create" audited tpm2_create -C srk.ctx -i data -u x.pub -r x.priv
 given tpm2_load -C srk.ctx -u x.pub -r x.priv -c x.ctx
 check "$p: of Unseal" audited tpm2_unseal -c x.ctx
 check "$p: of HierarchyChangeAuth" audited tpm2_changeauth -c o owner
-prints "tpm2_print: a session's audit" 'type: *8016' tpm2_print -t TPMS_ATTEST attest

@@ -24,7 +24,11 @@ scheme=rsaes
 check "tpm2_rsadecrypt: RSAES of OpenSSL" openssl_encrypts -pkeyopt rsa_padding_mode:pkcs1
 labeled() { tpm2_rsaencrypt -c rsa.ctx -s oaep -l label -o cipher plain && tpm2_rsadecrypt -c rsa.ctx -s oaep -l "$1" -o decrypted cipher && cmp plain decrypted; }
 check "tpm2_rsadecrypt: with the label" labeled label
-refused "tpm2_rsadecrypt: with another label" 'parameter|value' labeled another
+if [[ $TPM2TOOLS_TCTI == swtpm:* ]]; then
+  skip "tpm2_rsadecrypt: with another label" "libtpms 0.9.2 enters failure mode"
+else
+  refused "tpm2_rsadecrypt: with another label" 'parameter\(1\):value' labeled another
+fi
 head -c 246 /dev/zero >long
 refused "tpm2_rsaencrypt: more than fits" 'value|size|parameter' tpm2_rsaencrypt -c rsa.ctx -s rsaes -o cipher long
 

@@ -15,7 +15,7 @@ check "tpm2_hash: a ticket that it was hashed here" ticket 40000001
 given tpm2_hash -C o -g sha256 --hex -t ticket attest
 check "tpm2_hash: no ticket for what begins as an attestation" ticket 40000007
 prints "tpm2_hash: nothing" "^$(sha256)$" tpm2_hash -C n -g sha256 --hex /dev/null
-refused "tpm2_hash: no such hash" . tpm2_hash -g sha42 message
+refused "tpm2_hash: no such hash" '' tpm2_hash -g sha42 message
 
 given tpm2_createprimary -C o -G ecc -c srk.ctx
 printf key >hmac.key

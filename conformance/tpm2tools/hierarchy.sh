@@ -29,7 +29,8 @@ prints "tpm2_getcap: it is locked" 'inLockout: *1' tpm2_getcap properties-variab
 check "tpm2_dictionarylockout: clear" tpm2_dictionarylockout -c
 prints "tpm2_unseal: then again" '^a secret$' tpm2_unseal -c sealed.ctx -p open
 
-check "tpm2_setprimarypolicy: of the lockout" bash -c 'head -c 32 /dev/zero >p && tpm2_setprimarypolicy -C l -L p -g sha256'
+unhex $zeros >zero.policy
+check "tpm2_setprimarypolicy: of the lockout" tpm2_setprimarypolicy -C l -L zero.policy -g sha256
 check "tpm2_clearcontrol: no clearing" tpm2_clearcontrol -C l s
 refused "tpm2_clear: it is disabled" 'disabled' tpm2_clear
 refused "tpm2_clearcontrol: the lockout cannot allow it" . tpm2_clearcontrol -C l c
@@ -42,7 +43,8 @@ same() { [ "$(name "$1")" = "$2" ]; }
 check "tpm2_clear: the owner's seed is another" other o "$owner"
 check "tpm2_clear: the endorsement's is not" same e "$endorsement"
 prints "tpm2_clear: persistent objects are gone" '^$' tpm2_getcap handles-persistent
-refused "tpm2_load: and what was under them" 'integrity' bash -c 'tpm2_createprimary -Q -C o -G ecc -c srk.ctx && tpm2_load -C srk.ctx -u x.pub -r x.priv -c x.ctx'
+reload() { tpm2_createprimary -Q -C o -G ecc -c srk.ctx && tpm2_load -C srk.ctx -u x.pub -r x.priv -c x.ctx; }
+refused "tpm2_load: and what was under them" 'integrity' reload
 
 check "tpm2_changeeps: another endorsement seed" tpm2_changeeps
 check "tpm2_changeeps: its keys are others" other e "$endorsement"

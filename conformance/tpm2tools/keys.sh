@@ -17,7 +17,7 @@ tampered() { { head -c -1 key.priv && printf x; } >bad.priv && tpm2_load -C srk.
 refused "tpm2_load: not one that was changed" 'integrity' tampered
 for f in tss tpmt pem der; do check "tpm2_readpublic: as $f" tpm2_readpublic -c key.ctx -f $f -o key.$f; done
 check "tpm2_readpublic: OpenSSL reads the PEM" openssl pkey -pubin -in key.pem -noout
-public_area() { tpm2_readpublic -Q -c key.ctx -n n -o p -q q && cmp p key.pub && cmp n key.name && [ -s q ]; }
+public_area() { tpm2_readpublic -Q -c key.ctx -n read.name -o read.pub -q qualified && cmp read.pub key.pub && cmp read.name key.name && [ -s qualified ]; }
 check "tpm2_readpublic: the public area and the Names" public_area
 
 check "tpm2_changeauth: of an object" tpm2_changeauth -C srk.ctx -c key.ctx -p old -r key2.priv new

@@ -124,7 +124,7 @@ check "$p: its digest" specifies "$(update $zeros 00000188 "$parent" 00)" $p -N 
 given tpm2_create -C srk.ctx -G ecc -L $p.policy -a 'sensitivedataorigin|userwithauth|sign' -u x.pub -r x.priv -c dup.ctx
 given tpm2_readpublic -c dup.ctx -n dup.name
 given tpm2_createprimary -C n -G ecc -c other.ctx
-select_parent() { policy_session && tpm2_policyduplicationselect -S s.ctx -n dup.name -N srk.name && tpm2_duplicate -C "$1" -c dup.ctx -G null -p session:s.ctx -r r -s s; }
+select_parent() { policy_session && tpm2_policyduplicationselect -S s.ctx -n dup.name -N srk.name && tpm2_duplicate -C "$1" -c dup.ctx -G null -p session:s.ctx -r dup.priv -s dup.seed; }
 check "$p: to this parent" select_parent srk.ctx
 refused "$p: not to another" 'policy' select_parent other.ctx
 

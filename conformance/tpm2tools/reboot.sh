@@ -42,7 +42,7 @@ prints "tpm2_unseal: a context from before a restart" '^a secret$' tpm2_unseal -
 
 # Reset: Shutdown(CLEAR), Startup(CLEAR).
 given tpm2_nvwritelock 0x1500060 -C o
-refused "tpm2_nvincrement: locked until a start" 'locked' tpm2_nvincrement 0x1500060 -C o
+refused "tpm2_nvincrement: locked until a start" '0x00000148|locked' tpm2_nvincrement 0x1500060 -C o
 check "tpm2_shutdown: keep nothing" tpm2_shutdown -c
 given power_cycle
 check "tpm2_startup: reset" tpm2_startup -c

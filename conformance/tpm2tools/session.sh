@@ -13,7 +13,7 @@ check "tpm2_startauthsession: HMAC" begin --hmac-session
 check "tpm2_startauthsession: audit" begin --audit-session
 for g in sha1 sha256 sha384 sha512; do check "tpm2_startauthsession: $g" begin --hmac-session -g $g; done
 check "tpm2_startauthsession: AES" begin --hmac-session -G aes
-refused "tpm2_startauthsession: no such hash" . begin --hmac-session -g sha42
+refused "tpm2_startauthsession: no such hash" '' begin --hmac-session -g sha42
 prints "tpm2_flushcontext: a session" '^$' end_session
 
 unseal() { begin "$@" && tpm2_unseal -c sealed.ctx -p session:s.ctx+open; }

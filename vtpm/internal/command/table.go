@@ -48,6 +48,7 @@ var table = []Row{
 	{0x193, "TPM2_EncryptDecrypt2", "15.3", auth1User | decryptIn | encryptOut, run(encryptDecrypt2)},
 	{0x17D, "TPM2_Hash", "15.4", decryptIn | encryptOut, run(hashData)},
 	{0x155, "TPM2_HMAC", "15.5", auth1User | decryptIn | encryptOut, run(hmac)},
+	{0x155, "TPM2_MAC", "15.6", auth1User | decryptIn | encryptOut, run(mac)},
 
 	// 16 Random number generator
 	{0x17B, "TPM2_GetRandom", "16.1", encryptOut, run(getRandom)},
@@ -55,6 +56,7 @@ var table = []Row{
 
 	// 17 Hash, HMAC and event sequences
 	{0x15B, "TPM2_HMAC_Start", "17.2", auth1User | decryptIn, run(hmacStart)},
+	{0x15B, "TPM2_MAC_Start", "17.3", auth1User | decryptIn, run(macStart)},
 	{0x186, "TPM2_HashSequenceStart", "17.4", decryptIn, run(hashSequenceStart)},
 	{0x15C, "TPM2_SequenceUpdate", "17.5", auth1User | decryptIn, act(sequenceUpdate)},
 	{0x13E, "TPM2_SequenceComplete", "17.6", auth1User | decryptIn | encryptOut | flushed, run(sequenceComplete)},

@@ -1,0 +1,19 @@
+package main
+
+import "path/filepath"
+
+// verbOf returns the arguments of a command line. Called by the name of one of swtpm's
+// programs, bootseal is that program: what starts swtpm needs a link, and no change.
+func verbOf(argv []string) []string {
+	args := argv[1:]
+	switch filepath.Base(argv[0]) {
+	case "swtpm":
+		if len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
+			return []string{"version"}
+		}
+		return append([]string{"vtpm"}, args...)
+	case "swtpm_ioctl":
+		return append([]string{"vtpm", "ioctl"}, args...)
+	}
+	return args
+}
