@@ -503,3 +503,8 @@ func TestSwtpmHugeMessage(t *testing.T) {
 		t.Errorf("another client: result %#x", result)
 	}
 }
+
+func (c *client) u32() uint32 {
+	c.t.Helper()
+	return binary.BigEndian.Uint32(c.read(4))
+}

@@ -12,7 +12,9 @@ import (
 
 // fuzzScript reads an input of FuzzExecute: a list of operations, each a byte and
 // its arguments. They append steps of vectors, or change the last command as
-// somebody would who knows how commands are made.
+// somebody would who knows how commands are made. Vectors have numbers, so that an
+// input means something else when there are more of them: what an input finds
+// becomes a vector.
 type fuzzScript struct {
 	in      []byte
 	vectors [][]step
