@@ -33,14 +33,20 @@ type result struct {
 type report struct {
 	suite   string
 	results []result
-	known   map[string]string // by name: the reason for a failure
+	known   map[string]known // by name
 
 	fresh []result // failed, and not known
 	stale []string // known to fail, and did not
 }
 
+// known is a check that is known to fail.
+type known struct {
+	reason    string
+	sometimes bool // it passes on some machines
+}
+
 // judge compares results with what is known to fail.
-func judge(suite string, results []result, known map[string]string) *report {
+func judge(suite string, results []result, known map[string]known) *report {
 	r := &report{suite: suite, known: known}
 	r.results = slices.SortedFunc(slices.Values(results), func(a, b result) int { return cmp.Compare(a.name, b.name) })
 	did := make(map[string]bool)
@@ -49,12 +55,12 @@ func judge(suite string, results []result, known map[string]string) *report {
 			continue
 		}
 		did[x.name] = true
-		if known[x.name] == "" {
+		if _, ok := known[x.name]; !ok {
 			r.fresh = append(r.fresh, x)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		if !did[name] {
+		if !did[name] && !known[name].sometimes {
 			r.stale = append(r.stale, name)
 		}
 	}
@@ -84,8 +90,8 @@ func (r *report) print(w io.Writer, all bool) {
 			fmt.Fprintf(w, "  passed   %s\n", x.name)
 		case x.outcome == skipped:
 			fmt.Fprintf(w, "  skipped  %s: %s\n", x.name, x.detail)
-		case x.outcome == failed && r.known[x.name] != "":
-			fmt.Fprintf(w, "  known    %s: %s\n", x.name, r.known[x.name])
+		case x.outcome == failed && r.known[x.name].reason != "":
+			fmt.Fprintf(w, "  known    %s: %s\n", x.name, r.known[x.name].reason)
 		}
 	}
 	for _, x := range r.fresh {
@@ -96,9 +102,10 @@ func (r *report) print(w io.Writer, all bool) {
 	}
 }
 
-// readKnown reads a list of known differences: "NAME: REASON" lines and comments.
-// No file is no differences.
-func readKnown(path string) (map[string]string, error) {
+// readKnown reads a list of known differences: lines "NAME: REASON", with a "?"
+// before the name of one that passes on some machines, and comments. No file is no
+// differences.
+func readKnown(path string) (map[string]known, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -107,7 +114,7 @@ func readKnown(path string) (map[string]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	known := make(map[string]string)
+	list := make(map[string]known)
 	for sc := bufio.NewScanner(f); sc.Scan(); {
 		line := strings.TrimSpace(sc.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -117,7 +124,8 @@ func readKnown(path string) (map[string]string, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s: %q has no reason", path, line)
 		}
-		known[name] = reason
+		name, sometimes := strings.CutPrefix(name, "?")
+		list[name] = known{reason, sometimes}
 	}
-	return known, nil
+	return list, nil
 }

@@ -2,6 +2,7 @@ package vtpm_test
 
 import (
 	"bytes"
+	"crypto"
 	"fmt"
 	"slices"
 	"testing"
@@ -275,13 +276,20 @@ func hashes(alg wire.Alg) func(c *client) wire.RC {
 		c.Helper()
 		x := c.do(request{cc: wire.CCHash, params: params("abc", alg, wire.HandleNull)})
 		if x.rc == wire.RCSuccess {
-			if want := params(digest(c.hash(alg), []byte("abc"))); !bytes.HasPrefix(x.params, want) {
+			h, ok := sha3[alg]
+			if !ok {
+				h = c.hash(alg)
+			}
+			if want := params(digest(h, []byte("abc"))); !bytes.HasPrefix(x.params, want) {
 				c.Errorf("%v: %x, want %x", alg, x.params, want)
 			}
 		}
 		return x.rc
 	}
 }
+
+// sha3 are the hashes that the client library does not know.
+var sha3 = map[wire.Alg]crypto.Hash{wire.AlgSHA3256: crypto.SHA3_256, wire.AlgSHA3384: crypto.SHA3_384, wire.AlgSHA3512: crypto.SHA3_512}
 
 func onP256(scheme wire.Alg) func(c *client) wire.RC {
 	return func(c *client) wire.RC {

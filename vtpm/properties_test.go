@@ -114,6 +114,36 @@ func TestSessionSlotsAreTrue(t *testing.T) {
 	})
 }
 
+// The largest contexts of sessions: a bound one, and one with a policy that has all it
+// can have.
+func TestSessionContextsAreTrue(t *testing.T) {
+	eachProfile(t, func(t *testing.T, c *client) {
+		most := c.property(wire.PTMaxSessionContext)
+		nonce := make([]byte, 64)
+		start := func(typ wire.SE, bind entity) wire.Handle {
+			return c.ok(request{cc: wire.CCStartAuthSession, handles: []entity{{handle: wire.HandleNull}, bind},
+				params: params(nonce, "", uint8(typ), aes128, wire.AlgSHA512)}).handle
+		}
+		save := func(what string, h wire.Handle) {
+			x := c.ok(request{cc: wire.CCContextSave, handles: []entity{{handle: h}}})
+			if len(x.params) > int(most) {
+				t.Errorf("%s: a context of %d bytes, %d are promised", what, len(x.params), most)
+			}
+		}
+		area := hmacArea()
+		area.NameAlg = wire.AlgSHA512
+		key, _, rc := c.primary(area)
+		if rc != wire.RCSuccess {
+			t.Fatal(rc)
+		}
+		save("bound", start(wire.SEHMAC, key))
+		policy := entity{handle: start(wire.SEPolicy, key)}
+		c.ok(request{cc: wire.CCPolicyCpHash, handles: []entity{policy}, params: params(make([]byte, 64))})
+		c.ok(request{cc: wire.CCPolicyLocality, handles: []entity{policy}, params: params(uint8(1))})
+		save("policy", policy.handle)
+	})
+}
+
 // Objects' contexts are not larger than promised: of the largest key that can be
 // loaded, and of a sequence.
 func TestObjectContextsAreTrue(t *testing.T) {

@@ -246,3 +246,30 @@ func TestDiskFails(t *testing.T) {
 	}
 	t.Logf("%d operations, %d failed commits", d.ops, failures)
 }
+
+// TestFailedCommitStaysFailed: a commit whose sync failed, and for which no new file
+// could be made, is taken back, although what it wrote reached the disk.
+func TestFailedCommitStaysFailed(t *testing.T) {
+	d := newDisk()
+	h := newHistory(mustOpen(t, d))
+	if err := h.Commit(map[string][]byte{"a": []byte("1")}); err != nil {
+		t.Fatal(err)
+	}
+	first := d.ops
+	d.late = true
+	d.fail = func(op int, what string) error {
+		if op == first+1 && what == "sync" || what == "create" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	if err := h.Commit(map[string][]byte{"a": []byte("2")}); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("commit: %v", err)
+	}
+	h.pending = nil // must not be found
+	for _, c := range cuts(0) {
+		if err := h.checkRestart(d.restart(c)); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

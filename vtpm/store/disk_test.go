@@ -27,6 +27,7 @@ type disk struct {
 
 	ops  int
 	fail func(op int, what string) error // asked before each operation; may be nil
+	late bool                            // what a failed sync had to write is written later
 	off  bool                            // the power is gone
 }
 
@@ -181,7 +182,7 @@ func (h *handle) Sync() error {
 	if h.d.off {
 		return err
 	}
-	if err == nil {
+	if err == nil || h.d.late {
 		h.i.durable = bytes.Clone(h.i.seen)
 	}
 	h.i.pending = nil

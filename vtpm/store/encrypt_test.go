@@ -99,6 +99,30 @@ func TestNoncesAreNew(t *testing.T) {
 	}
 }
 
+// Frames of two histories of one file do not mix, although the key and the positions
+// are the same: each is bound to the ones before it.
+func TestHistoriesDoNotMix(t *testing.T) {
+	d := newDisk()
+	if err := mustOpen(t, d).Commit(map[string][]byte{"a": []byte("1")}); err != nil {
+		t.Fatal(err)
+	}
+	history := func(values ...string) []byte {
+		d := d.restart(cuts(0)[0])
+		s := mustOpen(t, d)
+		for _, value := range values {
+			if err := s.Commit(map[string][]byte{"a": []byte(value)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return d.image(stateFile)
+	}
+	one, other := history("2", "3"), history("4", "5")
+	copy(one[3*512:], other[3*512:4*512])
+	if records, err := store.Read(one, keyOptions); err == nil {
+		t.Errorf("accepted: %q", records)
+	}
+}
+
 // A state without encryption is taken over only by who says so, because anybody could
 // have put it in the place of an encrypted one.
 func TestAdopt(t *testing.T) {

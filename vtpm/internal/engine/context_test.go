@@ -35,7 +35,9 @@ func TestSessionEncoding(t *testing.T) {
 	var s engine.Session
 	var n uint64
 	fillFields(t, reflect.ValueOf(&s).Elem(), &n)
-	s.Type = wire.SEPolicy
+	s.Type, s.AuthHash = wire.SEPolicy, wire.AlgSHA256
+	s.Policy.Digest, s.Policy.Restriction = bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	s.Policy.RestrictionKind = engine.RestrictTemplate
 	s.Symmetric = wire.TPMTSymDef{Algorithm: wire.AlgAES, KeyBits: 128, Mode: wire.AlgCFB}
 	var back engine.Session
 	if err := m.Unmarshal(wire.Marshal(&s), &back); err != nil {
@@ -45,7 +47,7 @@ func TestSessionEncoding(t *testing.T) {
 		t.Errorf("have %+v, want %+v", back, s)
 	}
 
-	unbound := engine.Session{Type: wire.SEHMAC, Symmetric: wire.TPMTSymDef{Algorithm: wire.AlgNull}}
+	unbound := engine.Session{Type: wire.SEHMAC, AuthHash: wire.AlgSHA256, Symmetric: wire.TPMTSymDef{Algorithm: wire.AlgNull}}
 	bound := unbound
 	bound.Bind = []byte{}
 	for _, s := range []engine.Session{unbound, bound} {

@@ -1,8 +1,23 @@
 package engine
 
-import "github.com/bootseal/bootseal/vtpm/internal/wire"
+import (
+	"github.com/bootseal/bootseal/vtpm/internal/crypt"
+	"github.com/bootseal/bootseal/vtpm/internal/wire"
+)
 
-// The encoding of a session for its saved context. Every field is in it.
+// The encoding of a session for its saved context. Every field is in it, and what
+// a session has not takes no room: the largest context must be no larger than
+// TPM_PT_MAX_SESSION_CONTEXT of each profile. Digests have the size of the session's
+// hash algorithm.
+
+// flags are the booleans of a session and of its policy, with the bit of each.
+func (s *Session) flags(bound *bool) []*bool {
+	p := &s.Policy
+	return []*bool{
+		bound, &s.DABound, &s.LockoutBound, &s.Audit, &p.PCRChecked, &p.AuthValueNeeded,
+		&p.PasswordNeeded, &p.PresenceRequired, &p.CheckNVWritten, &p.NVWritten,
+	}
+}
 
 // Write appends the session.
 func (s *Session) Write(w *wire.Writer) {
@@ -10,16 +25,26 @@ func (s *Session) Write(w *wire.Writer) {
 	s.Type.Write(w)
 	s.AuthHash.Write(w)
 	s.Symmetric.Write(w)
-	w.Sized(s.NonceTPM)
-	w.Sized(s.Key)
+	writeShort(w, s.NonceTPM)
+	writeShort(w, s.Key)
 	// Not bound and bound to what has an empty Name and authValue are different.
-	writeBool(w, s.Bind != nil)
-	w.Sized(s.Bind)
-	writeBool(w, s.DABound)
-	writeBool(w, s.LockoutBound)
-	writeBool(w, s.Audit)
-	w.Sized(s.AuditDigest)
-	s.Policy.write(w)
+	bound := s.Bind != nil
+	var flags uint16
+	for i, set := range s.flags(&bound) {
+		if *set {
+			flags |= 1 << i
+		}
+	}
+	w.U16(flags)
+	if bound {
+		writeShort(w, s.Bind)
+	}
+	if s.Audit {
+		writeShort(w, s.AuditDigest)
+	}
+	if s.IsPolicy() {
+		s.Policy.write(w)
+	}
 }
 
 // Read reads what Write wrote, into memory of its own.
@@ -27,53 +52,70 @@ func (s *Session) Read(r *wire.Reader) {
 	r.Detach()
 	s.Handle.Read(r)
 	s.Type.Read(r)
-	s.AuthHash.Read(r)
+	s.AuthHash = readHash(r)
 	s.Symmetric.ReadPlus(r)
-	s.NonceTPM = readBytes(r)
-	s.Key = readBytes(r)
-	bound := readBool(r)
-	if s.Bind = readBytes(r); bound && s.Bind == nil {
-		s.Bind = []byte{}
+	s.NonceTPM = readShort(r)
+	s.Key = readShort(r)
+	bound, flags := false, r.U16()
+	all := s.flags(&bound)
+	for i, set := range all {
+		*set = flags&(1<<i) != 0
 	}
-	s.DABound = readBool(r)
-	s.LockoutBound = readBool(r)
-	s.Audit = readBool(r)
-	s.AuditDigest = readBytes(r)
-	s.Policy.read(r)
+	if flags>>len(all) != 0 {
+		r.Fail(wire.RCValue)
+	}
+	if bound {
+		if s.Bind = readShort(r); s.Bind == nil {
+			s.Bind = []byte{}
+		}
+	}
+	if s.Audit {
+		s.AuditDigest = readShort(r)
+	}
+	if s.IsPolicy() {
+		s.Policy.read(r, crypt.Size(s.AuthHash))
+	}
 }
 
 func (p *Policy) write(w *wire.Writer) {
-	w.Sized(p.Digest)
+	w.Bytes(p.Digest)
 	p.CommandCode.Write(w)
 	w.U8(p.Locality)
 	w.U64(p.StartTime)
 	w.U32(p.Epoch)
 	w.U64(p.Timeout)
 	w.U32(p.PCRCounter)
-	writeBool(w, p.PCRChecked)
-	w.Sized(p.Restriction)
 	w.U8(uint8(p.RestrictionKind))
-	writeBool(w, p.AuthValueNeeded)
-	writeBool(w, p.PasswordNeeded)
-	writeBool(w, p.PresenceRequired)
-	writeBool(w, p.CheckNVWritten)
-	writeBool(w, p.NVWritten)
+	w.Bytes(p.Restriction)
 }
 
-func (p *Policy) read(r *wire.Reader) {
-	p.Digest = readBytes(r)
+func (p *Policy) read(r *wire.Reader, digestSize int) {
+	p.Digest = r.Bytes(digestSize)
 	p.CommandCode = wire.CC(r.U32())
 	p.Locality = r.U8()
 	p.StartTime = r.U64()
 	p.Epoch = r.U32()
 	p.Timeout = r.U64()
 	p.PCRCounter = r.U32()
-	p.PCRChecked = readBool(r)
-	p.Restriction = readBytes(r)
 	p.RestrictionKind = Restriction(r.U8())
-	p.AuthValueNeeded = readBool(r)
-	p.PasswordNeeded = readBool(r)
-	p.PresenceRequired = readBool(r)
-	p.CheckNVWritten = readBool(r)
-	p.NVWritten = readBool(r)
+	if p.RestrictionKind > RestrictTemplate {
+		r.Fail(wire.RCValue)
+	}
+	if p.RestrictionKind != RestrictNothing {
+		p.Restriction = r.Bytes(digestSize)
+	}
+}
+
+// writeShort and readShort encode a buffer of at most 255 bytes, nil when empty.
+func writeShort(w *wire.Writer, b []byte) {
+	w.U8(uint8(len(b)))
+	w.Bytes(b)
+}
+
+func readShort(r *wire.Reader) []byte {
+	b := r.Bytes(int(r.U8()))
+	if len(b) == 0 {
+		return nil
+	}
+	return b
 }

@@ -76,6 +76,7 @@ func (h *Hierarchies) readVolatile(r *wire.Reader, started bool) {
 func (p *PCRs) writeVolatile(w *wire.Writer) {
 	w.U32(p.UpdateCounter)
 	writeBool(w, p.Pending)
+	w.Sized(p.group.auth)
 	w.U8(uint8(len(p.banks)))
 	for _, b := range p.banks {
 		w.U16(uint16(b.alg))
@@ -90,6 +91,9 @@ func (p *PCRs) writeVolatile(w *wire.Writer) {
 func (p *PCRs) readVolatile(r *wire.Reader) {
 	p.UpdateCounter = r.U32()
 	p.Pending = readBool(r)
+	if p.group.auth = readBytes(r); len(p.group.auth) > wire.MaxDigest {
+		r.Fail(wire.RCSize)
+	}
 	p.banks = nil
 	for range r.U8() {
 		bank := pcrBank{alg: readHash(r)}
