@@ -18,7 +18,7 @@
 //	vtpm/internal/engine   the TPM's state, by what resets it
 //	vtpm/internal/command  Part 3: a file and a table row for each command
 //	vtpm/store             where a vTPM's state rests
-//	vtpm/server            the protocols a vTPM is reached by: mssim, raw sockets
+//	vtpm/server            the protocols a vTPM is reached by: swtpm, mssim, raw sockets
 //	vtpm/vtpmtest          a vTPM for a test
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files

@@ -375,12 +375,15 @@ func (c *client) mac(pub wire.TPMTPublic, alg wire.Alg) wire.RC {
 	return c.by(wire.CCMAC, key, "message", alg).rc
 }
 
-// encryptedSession has a response parameter encrypted, which the client decrypts. The
-// test of parameter encryption looks at the bytes.
+// encryptedSession has a parameter encrypted on the way to the TPM and one on the way
+// back.
 func (c *client) encryptedSession(sym wire.TPMTSymDef) wire.RC {
 	c.Helper()
-	s := c.start(wire.SEHMAC, wire.AlgSHA256, sym)
-	x := c.do(request{cc: wire.CCGetRandom, sessions: []*session{s.with(wire.SessEncrypt)}, params: params(uint16(8))})
+	s := c.start(wire.SEHMAC, wire.AlgSHA256, sym).with(wire.SessDecrypt | wire.SessEncrypt)
+	x := c.do(request{cc: wire.CCHash, sessions: []*session{s}, params: params("abc", wire.AlgSHA256, wire.HandleNull)})
+	if want := params(digest(crypto.SHA256, []byte("abc"))); x.rc == wire.RCSuccess && !bytes.HasPrefix(x.params, want) {
+		c.Errorf("session with %v: %x, want %x", sym.Algorithm, x.params, want)
+	}
 	return x.rc
 }
 

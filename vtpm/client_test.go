@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/des"
 	"crypto/hmac"
 	_ "crypto/sha1"
 	_ "crypto/sha256"
@@ -319,9 +320,12 @@ func (c *client) crypt(s *session, params, newer, older []byte, decrypt bool) {
 		}
 		return
 	}
-	n := int(s.sym.KeyBits) / 8
-	k := tpm2.KDFa(c.hash(s.alg), key, "CFB", newer, older, 8*(n+aes.BlockSize))
-	block, err := aes.NewCipher(k[:n])
+	n, blockSize, newCipher := int(s.sym.KeyBits)/8, aes.BlockSize, aes.NewCipher
+	if s.sym.Algorithm == wire.AlgTDES {
+		blockSize, newCipher = des.BlockSize, des.NewTripleDESCipher
+	}
+	k := tpm2.KDFa(c.hash(s.alg), key, "CFB", newer, older, 8*(n+blockSize))
+	block, err := newCipher(k[:n])
 	if err != nil {
 		c.Fatal(err)
 	}

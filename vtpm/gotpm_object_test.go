@@ -117,23 +117,14 @@ func contexts(b *bench) {
 	if data := exec(b, tpm2.Unseal{ItemHandle: o.with(b.auth(""))}).OutData.Buffer; string(data) != "the secret data" {
 		b.Errorf("unsealed %q", data)
 	}
-	for i := range saved.ContextBlob.Buffer {
-		spoiled := saved
-		spoiled.ContextBlob.Buffer = bytes.Clone(saved.ContextBlob.Buffer)
-		spoiled.ContextBlob.Buffer[i] ^= 0x80
-		_, err := tpm2.ContextLoad{Context: spoiled}.Execute(b.TPM)
-		if i < 2 { // the size of the integrity value
-			wantRC(b, err, tpm2.TPMRCSize)
-		} else {
-			wantRC(b, err, tpm2.TPMRCIntegrity)
-		}
-	}
+	b.refusesChanged(saved)
 
 	s, end, err := tpm2.HMACSession(b.TPM, tpm2.TPMAlgSHA256, 16, b.salted()...)
 	if err != nil {
 		b.Fatal(err)
 	}
 	context := exec(b, tpm2.ContextSave{SaveHandle: s.Handle()}).Context
+	b.refusesChanged(context)
 	_, err = tpm2.Unseal{ItemHandle: o.with(s)}.Execute(b.TPM)
 	wantRC(b, err, tpm2.TPMRCReferenceS0)
 	if back := exec(b, tpm2.ContextLoad{Context: context}).LoadedHandle; back != s.Handle() {
@@ -144,6 +135,26 @@ func contexts(b *bench) {
 	wantRC(b, err, tpm2.TPMRCHandle)
 	if err := end(); err != nil {
 		b.Error(err)
+	}
+}
+
+// refusesChanged demands that no byte of a context can be changed.
+func (b *bench) refusesChanged(saved tpm2.TPMSContext) {
+	b.Helper()
+	changed := saved
+	changed.Sequence ^= 1
+	_, err := tpm2.ContextLoad{Context: changed}.Execute(b.TPM)
+	wantRC(b, err, tpm2.TPMRCIntegrity)
+	for i := range saved.ContextBlob.Buffer {
+		changed := saved
+		changed.ContextBlob.Buffer = bytes.Clone(saved.ContextBlob.Buffer)
+		changed.ContextBlob.Buffer[i] ^= 0x80
+		_, err := tpm2.ContextLoad{Context: changed}.Execute(b.TPM)
+		if i < 2 { // the size of the integrity value
+			wantRC(b, err, tpm2.TPMRCSize)
+		} else {
+			wantRC(b, err, tpm2.TPMRCIntegrity)
+		}
 	}
 }
 

@@ -156,6 +156,44 @@ func TestLibtpmsCapabilities(t *testing.T) {
 	}
 }
 
+// TestSessionWithTDES: parameters are encrypted with blocks of another size than
+// AES'; a mode other than CFB is refused.
+func TestSessionWithTDES(t *testing.T) {
+	c := &client{TB: t, TPM: vtpmtest.OpenOptions(t, vtpm.Options{Profile: vtpm.Libtpms()})}
+	tdes := wire.TPMTSymDef{Algorithm: wire.AlgTDES, KeyBits: 192, Mode: wire.AlgCFB}
+	if rc := c.encryptedSession(tdes); rc != wire.RCSuccess {
+		t.Error(rc)
+	}
+	tdes.Mode = wire.AlgCBC
+	c.fails(request{cc: wire.CCStartAuthSession, handles: []entity{{handle: wire.HandleNull}, {handle: wire.HandleNull}},
+		params: params(make([]byte, 16), "", uint8(wire.SEHMAC), tdes, wire.AlgSHA256)}, wire.RCMode.Param(4))
+}
+
+// TestStorageWithOtherCiphers: storage parents protect their children with any cipher.
+func TestStorageWithOtherCiphers(t *testing.T) {
+	c := &client{TB: t, TPM: vtpmtest.OpenOptions(t, vtpm.Options{Profile: vtpm.Libtpms()})}
+	for _, alg := range []wire.Alg{wire.AlgTDES, wire.AlgCamellia} {
+		area := eccArea(wire.CurveBNP256, wire.ObjDecrypt|wire.ObjRestricted, wire.AlgNull)
+		area.Parameters.ECC.Symmetric = wire.TPMTSymDefObject{Algorithm: alg, KeyBits: 128, Mode: wire.AlgCFB}
+		parent, _, rc := c.primary(area)
+		if rc != wire.RCSuccess {
+			t.Fatal(rc)
+		}
+		x := c.by(wire.CCCreate, parent, params("", ""), wire.Marshal(hmacArea()), "", uint32(0))
+		if x.rc != wire.RCSuccess {
+			t.Fatalf("%v: create: %v", alg, x.rc)
+		}
+		r := wire.NewReader(x.params, knownLimits())
+		private, public := r.Sized(1024), r.Sized(1024)
+		loaded := c.by(wire.CCLoad, parent, private, public)
+		if loaded.rc != wire.RCSuccess {
+			t.Fatalf("%v: load: %v", alg, loaded.rc)
+		}
+		c.flush(entity{handle: loaded.handle})
+		c.flush(parent)
+	}
+}
+
 // recordCapabilities writes what swtpm answers, a line for each capability.
 func recordCapabilities(t *testing.T) {
 	dir, err := os.MkdirTemp("", "swtpm") // a socket's path must be short, and t.TempDir's is not

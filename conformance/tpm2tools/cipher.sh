@@ -24,13 +24,15 @@ scheme=rsaes
 check "tpm2_rsadecrypt: RSAES of OpenSSL" openssl_encrypts -pkeyopt rsa_padding_mode:pkcs1
 labeled() { tpm2_rsaencrypt -c rsa.ctx -s oaep -l label -o cipher plain && tpm2_rsadecrypt -c rsa.ctx -s oaep -l "$1" -o decrypted cipher && cmp plain decrypted; }
 check "tpm2_rsadecrypt: with the label" labeled label
+head -c 246 /dev/zero >long
 if [[ $TPM2TOOLS_TCTI == swtpm:* ]]; then
-  skip "tpm2_rsadecrypt: with another label" "libtpms 0.9.2 enters failure mode"
+  for c in "tpm2_rsadecrypt: with another label" "tpm2_rsaencrypt: more than fits"; do
+    skip "$c" "libtpms 0.9.2 enters failure mode"
+  done
 else
   refused "tpm2_rsadecrypt: with another label" 'parameter\(1\):value' labeled another
+  refused "tpm2_rsaencrypt: more than fits" 'parameter\(1\):value' tpm2_rsaencrypt -c rsa.ctx -s rsaes -o cipher long
 fi
-head -c 246 /dev/zero >long
-refused "tpm2_rsaencrypt: more than fits" 'value|size|parameter' tpm2_rsaencrypt -c rsa.ctx -s rsaes -o cipher long
 
 head -c 16 /dev/urandom >iv
 head -c 2048 /dev/urandom >plain

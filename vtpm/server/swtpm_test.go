@@ -246,6 +246,16 @@ func TestSwtpmRejectsLocality4(t *testing.T) {
 	}
 }
 
+// Firmware tells a TPM 1.2 from a TPM 2.0 by the tag of the response to a command of
+// TPM 1.2.
+func TestSwtpmIsNoTPM12(t *testing.T) {
+	v := newVM(t, server.SwtpmOptions{Init: true, Startup: startup})
+	v.data.write([]byte{0x00, 0xC1, 0, 0, 0, 10, 0, 0, 0, 0xF1}) // TPM_GetTicks
+	if response := v.data.response(); response[0] != 0x80 || response[1] != 0x01 {
+		t.Errorf("response %x", response)
+	}
+}
+
 // A command may have the simulator's header; then the response has a frame, too.
 func TestSwtpmSendCommandHeader(t *testing.T) {
 	v := newVM(t, server.SwtpmOptions{Init: true, Startup: startup})

@@ -90,7 +90,17 @@ func (s *Swtpm) run(cmd []byte) []byte {
 		return responseLocality
 	}
 	s.dirty = commandCode(cmd) != binary.BigEndian.Uint32(shutdownClear[codeOffset:])
-	return s.tpm.Execute(s.locality, cmd)
+	return as20(s.tpm.Execute(s.locality, cmd))
+}
+
+// as20 gives the response to a command of TPM 1.2 the tag of TPM 2.0, as libtpms does.
+// Part 2, "TPM_ST", has TPM_ST_RSP_COMMAND there, by which OVMF takes a TPM on the TIS
+// interface for a TPM 1.2.
+func as20(response []byte) []byte {
+	if binary.BigEndian.Uint16(response) == 0x00C4 {
+		binary.BigEndian.PutUint16(response, 0x8001)
+	}
+	return response
 }
 
 func commandCode(cmd []byte) uint32 {

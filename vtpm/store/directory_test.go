@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,25 +103,37 @@ func refuse(t *testing.T, dir, path string, bad []byte) {
 	}
 }
 
-// A directory that cannot be written loses nothing: the old state stays.
+// In a directory that cannot be written, commits work while the file has room. Then
+// they fail and lose nothing, and work again when the directory can be written.
 func TestFailedCommitKeepsTheState(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root writes to read-only directories")
 	}
 	dir := t.TempDir()
-	d := open(t, dir)
-	if err := d.Commit(map[string][]byte{"a": []byte("1")}); err != nil {
+	h := newHistory(open(t, dir))
+	count := func(i int) error { return h.Commit(map[string][]byte{"a": []byte(strconv.Itoa(i))}) }
+	if err := count(0); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Chmod(dir, 0o700) })
-	if err := d.Commit(map[string][]byte{"a": []byte("2")}); err == nil {
-		t.Error("commit to a read-only directory succeeded")
+	i, err := 1, error(nil)
+	for ; err == nil && i < 1000; i++ {
+		err = count(i)
 	}
-	if records, _ := d.Load(); string(records["a"]) != "1" {
-		t.Errorf("records: %q", records)
+	if !errors.Is(err, fs.ErrPermission) {
+		t.Fatalf("commit to a read-only directory: %v", err)
+	}
+	if records, _ := h.Load(); !same(records, h.last()) {
+		t.Errorf("records: %q, want %q", records, h.last())
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := count(i); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -82,15 +82,29 @@ var furniture = func() func(testing.TB) memoryStore {
 	}
 }()
 
-// lockoutCounter is TPM_PT_LOCKOUT_COUNTER.
-const lockoutCounter = 0x20E
+// The properties that say how many authorizations failed: TPM_PT_PERMANENT, which
+// has the bit inLockout, and TPM_PT_LOCKOUT_COUNTER.
+const (
+	permanent      = 0x200
+	lockoutCounter = 0x20E
+)
 
 // answer is a command and the TPM's response to it.
 type answer struct{ command, response []byte }
 
-// isLockoutCounter reports whether it says how many authorizations failed.
-func (a answer) isLockoutCounter() bool {
-	return bytes.Contains(a.command, []byte{0, 0, 0, 6, 0, 0, lockoutCounter >> 8, lockoutCounter & 0xFF})
+// withoutLockout returns the response as if no authorization had failed.
+func (a answer) withoutLockout() []byte {
+	r := bytes.Clone(a.response)
+	asks := func(property uint16) bool {
+		return bytes.HasPrefix(a.command[10:], []byte{0, 0, 0, 6, 0, 0, byte(property >> 8), byte(property)})
+	}
+	switch {
+	case asks(permanent):
+		r[len(r)-3] &^= 1 << 1 // bit 9
+	case asks(lockoutCounter):
+		clear(r[len(r)-4:])
+	}
+	return r
 }
 
 // portrait asks a TPM for its persistent state: handles, public areas, properties,
@@ -124,7 +138,8 @@ func portrait(p *vtpmtest.TPM) []answer {
 	for c := uint32(2); c <= 5; c++ { // commands, presence, audit, PCR banks
 		capability(c, 0, 0xFF)
 	}
-	capability(6, 0x200, 0x0E)
+	capability(6, permanent, 1)
+	capability(6, permanent+1, lockoutCounter-permanent-1)
 	capability(6, lockoutCounter, 1)
 	capability(6, lockoutCounter+1, 16)
 	capability(9, uint32(wire.HandleOwner), 16)

@@ -39,7 +39,7 @@ func startAuthSession(t *engine.TPM, in *startAuthSessionIn) (*startAuthSessionO
 	if err := bindable(t, in.Bind.Handle()); err != nil {
 		return nil, err
 	}
-	if in.Symmetric.Algorithm == wire.AlgAES && in.Symmetric.Mode != wire.AlgCFB {
+	if crypt.CipherBlockSize(in.Symmetric.Algorithm) != 0 && in.Symmetric.Mode != wire.AlgCFB {
 		return nil, wire.RCMode.Param(4)
 	}
 	nonceTPM, err := t.RandomBytes(len(in.NonceCaller))

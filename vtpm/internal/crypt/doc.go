@@ -10,8 +10,9 @@
 // which of its parameters was wrong.
 //
 // Arithmetic on private values is the standard library's where it exports the
-// operation, filippo.io/nistec where a whole point is needed and crypto/ecdh
-// would return one coordinate, and filippo.io/bigmod for RSA without padding,
-// which crypto/rsa does not export. All three are constant-time. The one
-// exception is the derivation of q and d from a loaded prime: see rsakey.go.
+// operation; filippo.io/nistec's for points of the curves that NIST recommends; for
+// points of other curves (weierstrass.go), numbers modulo an order (scalar.go) and RSA
+// without padding it is built on filippo.io/bigmod. All of it is constant-time. The
+// exceptions are the derivation of q and d from a loaded prime (rsakey.go), and TDES,
+// which the standard library has with tables.
 package crypt

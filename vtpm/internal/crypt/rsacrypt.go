@@ -2,7 +2,6 @@ package crypt
 
 import (
 	"crypto/rsa"
-	"errors"
 	"io"
 
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
@@ -16,19 +15,20 @@ import (
 // Errors: TPM_RC_SCHEME for another scheme, TPM_RC_HASH if the key is too small
 // for OAEP with hashAlg, TPM_RC_VALUE for a message that is too long or not
 // below the modulus, or an even modulus, TPM_RC_RANGE for an exponent that is
-// not supported.
+// not supported, TPM_RC_NO_RESULT if rand fails.
 func RSAEncrypt(rand io.Reader, pub *wire.TPMTPublic, scheme, hashAlg wire.Alg, label, message []byte) ([]byte, error) {
 	key, err := rsaPublic(pub)
 	if err != nil {
 		return nil, err
 	}
 	var out []byte
+	source := &watched{Reader: rand}
 	switch scheme {
 	case wire.AlgNull:
 		return rawPublic(key, trimZeros(message))
 	case wire.AlgRSAES:
 		//lint:ignore SA1019 the specification has this scheme, and clients choose it
-		out, err = rsa.EncryptPKCS1v15(rand, key, message)
+		out, err = rsa.EncryptPKCS1v15(source, key, message)
 	case wire.AlgOAEP:
 		h := New(hashAlg)
 		if h == nil {
@@ -37,17 +37,30 @@ func RSAEncrypt(rand io.Reader, pub *wire.TPMTPublic, scheme, hashAlg wire.Alg, 
 		if key.Size() < 2*h.Size()+2 {
 			return nil, wire.RCHash
 		}
-		out, err = rsa.EncryptOAEP(h, rand, key, message, label)
+		out, err = rsa.EncryptOAEP(h, source, key, message, label)
 	default:
 		return nil, wire.RCScheme
 	}
 	switch {
-	case errors.Is(err, rsa.ErrMessageTooLong):
-		return nil, wire.RCValue
+	case source.failed:
+		return nil, wire.RCNoResult
 	case err != nil:
 		return nil, wire.RCValue
 	}
 	return out, nil
+}
+
+// watched notes that its Reader failed, which the error of the standard library's
+// function does not tell from others.
+type watched struct {
+	io.Reader
+	failed bool
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	w.failed = w.failed || err != nil
+	return n, err
 }
 
 // RSADecrypt undoes RSAEncrypt with the private key (Part 3, "TPM2_RSA_Decrypt").

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/big"
 	"testing"
+	"testing/iotest"
 
 	"github.com/bootseal/bootseal/vtpm/internal/crypt"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
@@ -187,4 +188,19 @@ func BenchmarkRSA2048(b *testing.B) {
 			}
 		}
 	})
+}
+
+// A source of randomness that fails is not the message's fault.
+func TestRSAEncryptWithoutRandomness(t *testing.T) {
+	k := rsa2048(t)
+	broken := iotest.ErrReader(errors.New("broken"))
+	if _, err := crypt.RSAEncrypt(broken, k.pub, wire.AlgOAEP, wire.AlgSHA256, nil, []byte("message")); !errors.Is(err, wire.RCNoResult) {
+		t.Errorf("OAEP: %v", err)
+	}
+	if _, err := crypt.RSAEncrypt(broken, k.pub, wire.AlgRSAES, wire.AlgNull, nil, []byte("message")); err != nil && !errors.Is(err, wire.RCNoResult) {
+		t.Errorf("RSAES: %v", err)
+	}
+	if _, _, err := crypt.EncryptSecret(broken, k.storage().pub, "DUPLICATE"); !errors.Is(err, wire.RCNoResult) {
+		t.Errorf("a secret: %v", err)
+	}
 }

@@ -238,6 +238,32 @@ func TestCommitRandom(t *testing.T) {
 	}
 }
 
+// The public keys that swtpm 0.7.1 made with TPM2_EC_Ephemeral, one after another, of
+// the nonce that was in its state: what it committed we can use.
+func TestCommitRandomOfSwtpm(t *testing.T) {
+	nonce := unhex(t, "9b9c02e3a7698e9c2faa10b803b4ec0cc0bf3414b3cd7f1e1060f4a741396257"+
+		"764686f2c14bfac3597be248379976c0fbcbffd2df03d66af755314e108410aa")
+	for counter, tt := range []struct {
+		id wire.ECCCurve
+		x  string
+	}{
+		{wire.CurveNISTP256, "cdb2ca300c1e7fca4105a518e59502fb0dd0c68ef890a5e52f69bb2de737355f"},
+		{wire.CurveNISTP521, "0044c830ab0f427648678437d5a889167eb33620e125b2929dd2035d1dbc46238827" +
+			"16123151c6ca68fcef5ed1630ce15ae5da68a43f91a74f352edf1027acc9d442"},
+		{wire.CurveBNP256, "00bead79a2faa889c565cd4593140edc1f51db13e0fe7d804f2ed2993bdf1d52"},
+	} {
+		r, err := crypt.CommitRandom(tt.id, nonce, nil, uint64(counter))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, e, err := crypt.Commit(tt.id, nil, r, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantHex(t, fmt.Sprint(tt.id), e.X, tt.x)
+	}
+}
+
 func TestCommitErrors(t *testing.T) {
 	k := eccKey(t, wire.CurveNISTP256, 1)
 	off := wire.TPMSECCPoint{X: k.pub.Unique.ECC.X, Y: flip(k.pub.Unique.ECC.Y)}
