@@ -12,9 +12,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +29,7 @@ import (
 
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/internal/keygen"
+	"github.com/bootseal/bootseal/vtpm/server"
 	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 )
@@ -152,6 +155,7 @@ func nobodysSignature(alg tpm2.TPMAlgID) tpm2.TPMTSignature {
 // TestSavedStateOverread loads a state that was cut short or changed: sizes in it
 // were believed. A state is whole, or it is refused.
 func TestSavedStateOverread(t *testing.T) {
+	t.Parallel()
 	b := openBench(t, ways[0])
 	b.writeNV(b.defineNV(0x01800001, tpm2.TPMNTOrdinary, 8, "auth"), []byte("contents"))
 	must(tpm2.Shutdown{ShutdownType: tpm2.TPMSUState}.Execute(b.TPM))(t)
@@ -176,6 +180,47 @@ func TestSavedStateOverread(t *testing.T) {
 				if p, err := with(name, changed); err == nil {
 					checkStarts(t, p, fmt.Sprintf("record %s, byte %d", name, i))
 				}
+			}
+		}
+	}
+}
+
+// TestStateBlobOverread does the same with the blobs in which a state moves, with a
+// checksum that is right: nothing but the contents can refuse them.
+func TestStateBlobOverread(t *testing.T) {
+	t.Parallel()
+	b := openBench(t, ways[0])
+	b.load(sealedTemplate(nil), "auth", "data")
+	must(tpm2.StartAuthSession{
+		TPMKey: tpm2.TPMRHNull, Bind: tpm2.TPMRHNull, NonceCaller: tpm2.TPM2BNonce{Buffer: make([]byte, 16)},
+		SessionType: tpm2.TPMSEPolicy, Symmetric: tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull}, AuthHash: tpm2.TPMAlgSHA256,
+	}.Execute(b.TPM))(t)
+	for _, kind := range []vtpm.StateKind{vtpm.PermanentState, vtpm.VolatileState} {
+		blob := must(b.SaveState(kind))(t)
+		body := blob[:len(blob)-32]
+		restore := func(body []byte) (*vtpm.TPM, error) {
+			p := must(vtpm.New(vtpm.Options{Store: maps.Clone(b.store), Entropy: vtpmtest.Entropy()}))(t)
+			return p, p.RestoreState(kind, append(bytes.Clone(body), digest(crypto.SHA256, body)...))
+		}
+		if _, err := restore(body); err != nil {
+			t.Fatalf("%v state: %v", kind, err)
+		}
+		if _, err := restore(append(bytes.Clone(body), 0)); err == nil {
+			t.Errorf("%v state: accepted with a byte too many", kind)
+		}
+		for n := 0; n < len(body); n += 1 + n/64 {
+			if _, err := restore(body[:n]); err == nil || strings.Contains(err.Error(), "panic") {
+				t.Errorf("%v state, %d of %d bytes: %v", kind, n, len(body), err)
+			}
+		}
+		for i := range body {
+			changed := bytes.Clone(body)
+			changed[i] ^= 0xFF
+			p, err := restore(changed)
+			if err == nil {
+				checkStarts(t, p, fmt.Sprintf("%v state, byte %d", kind, i))
+			} else if strings.Contains(err.Error(), "panic") {
+				t.Fatalf("%v state, byte %d: %v", kind, i, err)
 			}
 		}
 	}
@@ -421,6 +466,7 @@ func blocks(m cipher.BlockMode, in []byte) []byte {
 // the same. Here every bit but the first and the last of a prime takes both values,
 // and the modulus has all its bits.
 func TestCVE_2021_3505(t *testing.T) {
+	t.Parallel()
 	const bits = 2048
 	ones, zeros := new(big.Int), new(big.Int)
 	all := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits/2), big.NewInt(1))
@@ -446,10 +492,40 @@ func TestCVE_2021_3505(t *testing.T) {
 	}
 }
 
-// TestCVE_2026_75900: eight bytes of a SET_STATEBLOB request, which is no whole
-// request, were read over their end.
+// TestCVE_2026_75900 sends the first eight bytes of a SET_STATEBLOB request, the rest
+// of which was read behind its end.
 func TestCVE_2026_75900(t *testing.T) {
-	t.Skip("there is no swtpm control protocol yet, and so no SET_STATEBLOB")
+	t.Parallel()
+	control, client := net.Pipe()
+	open := func() (*vtpm.TPM, io.Closer, error) {
+		p, err := vtpm.New(vtpm.Options{Entropy: vtpmtest.Entropy()})
+		return p, nil, err
+	}
+	s := must(server.NewSwtpm(server.SwtpmOptions{Open: open, ControlConn: control, TerminateControl: true}))(t)
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(t.Context()) }()
+	ask := func(request []byte) (answer [4]byte) {
+		t.Helper()
+		if _, err := client.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(client, answer[:]); err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	const setStateBlob, badParameter = 0x0D, 3
+	if result := ask([]byte{0, 0, 0, setStateBlob, 0, 0, 0, 0}); result != [4]byte{3: badParameter} {
+		t.Errorf("result %x", result)
+	}
+	// The connection goes on: INIT.
+	if result := ask([]byte{0, 0, 0, 2, 0, 0, 0, 0}); result != [4]byte{} {
+		t.Errorf("INIT after that: result %x", result)
+	}
+	client.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
 
 // TestCVE_2020_28407 puts symbolic links where the files of a state directory will

@@ -42,6 +42,7 @@ func startSessions(b *bench) {
 // TestSessionKeys: HMAC and policy sessions of every hash, salt, binding and cipher
 // authorize and encrypt, one that ends with the command and one that goes on.
 func TestSessionKeys(t *testing.T) {
+	t.Parallel()
 	b := openBench(t, ways[0])
 	guarded := sealedTemplate(nil)
 	guarded.ObjectAttributes.NoDA = false

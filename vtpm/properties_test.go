@@ -2,6 +2,7 @@ package vtpm_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
@@ -251,6 +252,49 @@ func TestSplitMaxIsTrue(t *testing.T) {
 			if rc := finish(counter); rc != want {
 				t.Errorf("commit %d, after %d: %v, want %v", counter, n+2, rc, want)
 			}
+		}
+	})
+}
+
+// Clock is durable as often as promised: a power cut costs less than an interval.
+func TestClockUpdateIsTrue(t *testing.T) {
+	eachProfile(t, func(t *testing.T, c *client) {
+		interval := uint64(c.property(wire.PTClockUpdate))
+		clock := func() uint64 {
+			r := wire.NewReader(c.ok(request{cc: wire.CCReadClock}).params, knownLimits())
+			r.U64() // Time
+			return r.U64()
+		}
+		for range 5 {
+			c.Advance(time.Duration(interval) * time.Millisecond * 3 / 4)
+			before := clock()
+			c.PowerCycle(t)
+			if after := clock(); after > before || before-after >= interval {
+				t.Errorf("Clock was %d, and is %d after a power cut; it is updated every %d", before, after, interval)
+			}
+		}
+	})
+}
+
+// The number of PCRs, and the size of the largest digest.
+func TestCountsAreTrue(t *testing.T) {
+	eachProfile(t, func(t *testing.T, c *client) {
+		n := c.property(wire.PTPCRCount)
+		if handles := c.capabilityOf(wire.CapHandles, 0).Handles; len(handles) != int(n) {
+			t.Errorf("%d PCRs have handles, not %d", len(handles), n)
+		}
+		for pcr, want := range map[uint32]wire.RC{n - 1: wire.RCSuccess, n: wire.RCValue.Handle(1)} {
+			x := c.do(request{cc: wire.CCPCREvent, handles: []entity{{handle: wire.Handle(pcr)}}, sessions: []*session{pw("")}, params: params("event")})
+			if x.rc != want && !(want == wire.RCSuccess && x.rc == wire.RCLocality) {
+				t.Errorf("event in PCR %d: %v, want %v", pcr, x.rc, want)
+			}
+		}
+		largest := 0
+		for _, p := range c.capabilityOf(wire.CapAlgs, 0).Algorithms {
+			largest = max(largest, p.Alg.DigestSize())
+		}
+		if d := c.property(wire.PTMaxDigest); int(d) != largest {
+			t.Errorf("the largest digest has %d bytes, not %d", largest, d)
 		}
 	})
 }

@@ -212,7 +212,7 @@ func (c control) save(kind, name string) error {
 	return os.WriteFile(name, blob, 0o600)
 }
 
-// load puts the state in a file into the TPM. An encrypted one is told by its start.
+// load puts the state in a file into the TPM, which can tell whether it is encrypted.
 func (c control) load(kind, name string) error {
 	k, ok := stateKinds[kind]
 	if !ok {
@@ -222,12 +222,7 @@ func (c control) load(kind, name string) error {
 	if err != nil {
 		return err
 	}
-	const encrypted = 2
-	var flags uint32
-	if len(blob) > 0 && !strings.HasPrefix(string(blob), "bootseal vTPM ") {
-		flags = encrypted
-	}
-	return c.send(13, blob, flags, k, uint32(len(blob)))
+	return c.send(13, blob, 0, k, uint32(len(blob)))
 }
 
 // do sends a message that has no answer but its result.

@@ -61,7 +61,7 @@ func (s *Swtpm) setBlob(flags, kind uint32, blob []byte) result {
 	if err := s.open(); err != nil {
 		return s.outcome(err)
 	}
-	if flags&blobEncrypted != 0 && len(blob) > 0 {
+	if len(blob) > 0 && (flags&blobEncrypted != 0 || bytes.HasPrefix(blob, []byte(encryptedBlob))) {
 		if s.o.MigrationKey == nil {
 			return resultKeyNotFound
 		}
@@ -91,6 +91,10 @@ func (s *Swtpm) setBlob(flags, kind uint32, blob []byte) result {
 	return resultOK
 }
 
+// encryptedBlob begins an encrypted blob and says the version of its layout. Tools that
+// keep a blob in a file forget the flag that it was fetched with.
+const encryptedBlob = "bootseal encrypted vTPM state 1\n"
+
 // encryptBlob encrypts a blob so that it cannot be changed or taken for one of another
 // kind: AES-GCM behind a random nonce.
 func encryptBlob(key []byte, kind uint32, blob []byte) ([]byte, error) {
@@ -98,11 +102,11 @@ func encryptBlob(key []byte, kind uint32, blob []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(blob)+aead.Overhead())
+	nonce := make([]byte, aead.NonceSize())
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, err
 	}
-	sealed := aead.Seal(nonce, nonce, blob, binary.BigEndian.AppendUint32(nil, kind))
+	sealed := aead.Seal(append([]byte(encryptedBlob), nonce...), nonce, blob, binary.BigEndian.AppendUint32(nil, kind))
 	clear(blob)
 	return sealed, nil
 }
@@ -112,8 +116,9 @@ func decryptBlob(key []byte, kind uint32, blob []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(blob) < aead.NonceSize() {
-		return nil, errors.New("an encrypted state is cut short")
+	blob, ok := bytes.CutPrefix(blob, []byte(encryptedBlob))
+	if !ok || len(blob) < aead.NonceSize() {
+		return nil, errors.New("an encrypted state is none, or cut short")
 	}
 	nonce, sealed := blob[:aead.NonceSize()], blob[aead.NonceSize():]
 	plain, err := aead.Open(nil, nonce, sealed, binary.BigEndian.AppendUint32(nil, kind))
