@@ -100,7 +100,7 @@ func (a answer) withoutLockout() []byte {
 	}
 	switch {
 	case asks(permanent):
-		r[len(r)-3] &^= 1 << 1 // bit 9
+		r[len(r)-2] &^= 1 << 1 // bit 9, inLockout
 	case asks(lockoutCounter):
 		clear(r[len(r)-4:])
 	}
