@@ -30,16 +30,24 @@ check "tpm2_startauthsession: a saved session" tpm2_startauthsession --policy-se
 check "tpm2_flushcontext: the session" tpm2_flushcontext a.ctx
 refused "tpm2_flushcontext: not twice" . tpm2_flushcontext a.ctx
 check "tpm2_flushcontext: loaded sessions" tpm2_flushcontext -l
-many() { # more sessions than the TPM has slots for: saved ones need none
-  for n in 1 2 3 4 5 6 7 8; do tpm2_startauthsession -Q --policy-session -S "$n.ctx"; done
-  for n in 8 2 5 1 7 3 6 4; do tpm2_policyauthvalue -Q -S "$n.ctx"; done
-  for n in 1 2 3 4 5 6 7 8; do tpm2_flushcontext "$n.ctx"; done
+many() { # saved sessions need no slots, and can be used in any order
+  for n in "$@"; do tpm2_startauthsession -Q --policy-session -S "$n.ctx"; done
+  for n in 4 2 3 1 "${@:5}"; do tpm2_policyauthvalue -Q -S "$n.ctx"; done
+  for n in "$@"; do tpm2_flushcontext "$n.ctx"; done
 }
-check "tpm2_startauthsession: more than there are slots for" many
+if over_broker; then # it keeps four sessions of connections that have ended
+  check "tpm2_startauthsession: four, saved" many 1 2 3 4
+else
+  check "tpm2_startauthsession: more than there are slots for" many {1..80}
+fi
 stale() { # the context of a session can be loaded once
   tpm2_startauthsession -Q --policy-session -S a.ctx
   cp a.ctx old.ctx
   tpm2_policyauthvalue -Q -S a.ctx
   tpm2_policyauthvalue -Q -S old.ctx
 }
-refused "tpm2_policyauthvalue: an old context of a session" . stale
+if over_broker; then
+  skip "tpm2_policyauthvalue: an old context of a session" "tpm2-abrmd loads the newest in its place"
+else
+  refused "tpm2_policyauthvalue: an old context of a session" 'handle|value' stale
+fi

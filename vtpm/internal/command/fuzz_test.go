@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
@@ -24,6 +25,7 @@ import (
 //     counts of authorizations, or which objects and sessions there are;
 //   - a state that is not the one in the store: after a power cut the TPM must be
 //     the one that the store makes;
+//   - a state that is not the one in the blobs: a TPM made of them must be the same;
 //   - work or memory out of proportion, counted in bytes: of memory that is
 //     allocated and of entropy.
 func FuzzExecute(f *testing.F) {
@@ -41,6 +43,7 @@ func FuzzExecute(f *testing.F) {
 				break
 			}
 		}
+		m.checkMoves()
 		m.checkDurable()
 	})
 }
@@ -173,6 +176,36 @@ func allocatedBytes() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
+}
+
+// checkMoves moves the state to another TPM, and compares the two.
+func (m *fuzzMachine) checkMoves() {
+	if m.p.Failure() != nil {
+		return
+	}
+	m.store.failures, m.entropy.failIn = 0, 0
+	to, err := vtpm.New(vtpm.Options{Entropy: vtpmtest.Entropy(), Clock: func() time.Duration { return 0 }})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, kind := range []vtpm.StateKind{vtpm.PermanentState, vtpm.VolatileState} {
+		blob, err := m.p.SaveState(kind)
+		if err != nil {
+			m.t.Fatalf("save the %v state: %v", kind, err)
+		}
+		if err := to.RestoreState(kind, blob); err != nil {
+			m.t.Fatalf("restore the %v state: %v", kind, err)
+		}
+	}
+	p := &vtpmtest.TPM{TPM: to}
+	for _, look := range []func(*vtpmtest.TPM) []answer{sketch, portrait} {
+		have, want := look(p), look(m.p)
+		for i := range want {
+			if !bytes.Equal(have[i].response, want[i].response) {
+				m.t.Fatalf("after a move, %x: %x, before %x", want[i].command, have[i].response, want[i].response)
+			}
+		}
+	}
 }
 
 // checkDurable cuts the power, and compares the TPM with one that is made of its

@@ -107,59 +107,93 @@ func (a answer) withoutLockout() []byte {
 	return r
 }
 
+// sitter asks a TPM and keeps the answers.
+type sitter struct {
+	p       *vtpmtest.TPM
+	answers []answer
+}
+
+func (s *sitter) ask(tag wire.ST, cc wire.CC, body ...any) []byte {
+	var w wire.Writer
+	tag.Write(&w)
+	w.U32(0)
+	cc.Write(&w)
+	for _, x := range body {
+		switch x := x.(type) {
+		case uint32:
+			w.U32(x)
+		case []byte:
+			w.Bytes(x)
+		}
+	}
+	w.PatchU32(2, uint32(w.Len()))
+	a := answer{w.Data(), s.p.Execute(0, w.Data())}
+	s.answers = append(s.answers, a)
+	return a.response
+}
+
+func (s *sitter) capability(c, first, count uint32) []byte {
+	return s.ask(wire.STNoSessions, wire.CCGetCapability, c, first, count)
+}
+
+// handles returns the handles in a response of capability.
+func handles(response []byte) []wire.Handle {
+	r := wire.NewReader(response, wire.DefaultLimits())
+	r.Bytes(10 + 1 + 4)
+	var list []wire.Handle
+	for n := r.U32(); n > 0 && r.OK(); n-- {
+		list = append(list, wire.Handle(r.U32()))
+	}
+	return list
+}
+
+// sketch asks a TPM for its volatile state: handles, public areas, policies, time,
+// PCRs and properties.
+func sketch(p *vtpmtest.TPM) []answer {
+	s := &sitter{p: p}
+	for _, h := range handles(s.capability(1, uint32(wire.TransientFirst), 64)) {
+		s.ask(wire.STNoSessions, wire.CCReadPublic, uint32(h))
+	}
+	s.capability(1, uint32(wire.PolicySessionFirst), 64) // saved sessions
+	for _, h := range handles(s.capability(1, uint32(wire.HMACSessionFirst), 64)) {
+		s.ask(wire.STNoSessions, wire.CCPolicyGetDigest, uint32(h))
+	}
+	s.ask(wire.STNoSessions, wire.CCReadClock)
+	s.capability(6, permanent, 64)
+	for i := range 3 {
+		selected := make([]byte, 3)
+		selected[i] = 0xFF
+		s.ask(wire.STNoSessions, wire.CCPCRRead, append([]byte{0, 0, 0, 1, 0, 0x0B, 3}, selected...))
+	}
+	return s.answers
+}
+
 // portrait asks a TPM for its persistent state: handles, public areas, properties,
 // lists, and by primary objects for the seed, the proof and whether the authValue
 // is empty of each hierarchy.
 func portrait(p *vtpmtest.TPM) []answer {
-	var all []answer
-	ask := func(tag wire.ST, cc wire.CC, body ...any) []byte {
-		var w wire.Writer
-		tag.Write(&w)
-		w.U32(0)
-		cc.Write(&w)
-		for _, x := range body {
-			switch x := x.(type) {
-			case uint32:
-				w.U32(x)
-			case []byte:
-				w.Bytes(x)
-			}
-		}
-		w.PatchU32(2, uint32(w.Len()))
-		a := answer{w.Data(), p.Execute(0, w.Data())}
-		all = append(all, a)
-		return a.response
-	}
-	capability := func(c, first, count uint32) []byte {
-		return ask(wire.STNoSessions, wire.CCGetCapability, c, first, count)
-	}
-	indices := capability(1, uint32(wire.NVIndexFirst), 64)
-	objects := capability(1, 0x81000000, 64)
+	s := &sitter{p: p}
+	indices := s.capability(1, uint32(wire.NVIndexFirst), 64)
+	objects := s.capability(1, 0x81000000, 64)
 	for c := uint32(2); c <= 5; c++ { // commands, presence, audit, PCR banks
-		capability(c, 0, 0xFF)
+		s.capability(c, 0, 0xFF)
 	}
-	capability(6, permanent, 1)
-	capability(6, permanent+1, lockoutCounter-permanent-1)
-	capability(6, lockoutCounter, 1)
-	capability(6, lockoutCounter+1, 16)
-	capability(9, uint32(wire.HandleOwner), 16)
-	for _, list := range [][]byte{indices, objects} {
-		r := wire.NewReader(list, wire.DefaultLimits())
-		r.Bytes(10 + 1 + 4)
-		for n := r.U32(); n > 0 && r.OK(); n-- {
-			cc := wire.CCReadPublic
-			if h := wire.Handle(r.U32()); h.Type() == wire.HTNVIndex {
-				ask(wire.STNoSessions, wire.CCNVReadPublic, uint32(h))
-				ask(wire.STSessions, wire.CCNVRead, uint32(wire.HandleOwner), uint32(h), emptyPassword, []byte{0, 8, 0, 0})
-			} else {
-				ask(wire.STNoSessions, cc, uint32(h))
-			}
-		}
+	s.capability(6, permanent, 1)
+	s.capability(6, permanent+1, lockoutCounter-permanent-1)
+	s.capability(6, lockoutCounter, 1)
+	s.capability(6, lockoutCounter+1, 16)
+	s.capability(9, uint32(wire.HandleOwner), 16)
+	for _, h := range handles(indices) {
+		s.ask(wire.STNoSessions, wire.CCNVReadPublic, uint32(h))
+		s.ask(wire.STSessions, wire.CCNVRead, uint32(wire.HandleOwner), uint32(h), emptyPassword, []byte{0, 8, 0, 0})
+	}
+	for _, h := range handles(objects) {
+		s.ask(wire.STNoSessions, wire.CCReadPublic, uint32(h))
 	}
 	for _, h := range []wire.Handle{wire.HandleOwner, wire.HandleEndorsement, wire.HandlePlatform} {
-		ask(wire.STSessions, wire.CCCreatePrimary, uint32(h), emptyPassword, cheapTemplate)
+		s.ask(wire.STSessions, wire.CCCreatePrimary, uint32(h), emptyPassword, cheapTemplate)
 	}
-	return all
+	return s.answers
 }
 
 // emptyPassword is an authorization area with one empty password.
