@@ -86,8 +86,8 @@ certify_x509() {
   size=$(stat -c %s partial.der)
   length=$((10 + 8 + 4 + 18 + 2 + 2 + 2 + size))
   unhex 8002 "$(printf %08x $length)" 00000197 81000040 81000040 00000012 400000090000000000 400000090000000000 \
-    0000 0010 "$(printf %04x "$size")" "$(hex partial.der)" >command
-  tpm2_send -o response command
+    0000 0010 "$(printf %04x "$size")" "$(hex partial.der)" >request
+  tpm2_send -o response request
   hex response
 }
 prints "tpm2_send: TPM2_CertifyX509" '^8002[0-9a-f]{8}00000000' certify_x509

@@ -108,6 +108,16 @@ for op in neq sgt ugt sge uge bs; do
   case $op in bs) check "$p: bits set" holds_now bs ;; *) check "$p: $op holds" holds_now $op ;; esac
 done
 for op in eq slt ult sle ule bc; do refused "$p: $op does not" 'policy' holds_now $op; done
+unhex fffffffffffffffe >minus-two
+unhex fffffffffffffffd >minus-three
+given tpm2_nvwrite 0x1500022 -C o -i minus-two
+signed() { policy_session && tpm2_policynv -S s.ctx -C o -i minus-three 0x1500022 "$1"; }
+if [ "$TPM" = swtpm ]; then
+  skip "$p: of two negative numbers" "libtpms 0.9.2 compares them as sign and magnitude"
+else
+  check "$p: minus two is more than minus three" signed sgt
+  refused "$p: and not less" 'policy' signed slt
+fi
 
 p=tpm2_policyor
 given trial one.policy tpm2_policycommandcode TPM2_CC_Unseal

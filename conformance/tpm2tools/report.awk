@@ -8,7 +8,7 @@
 	else sub(/^ok /, "")
 	tool = $0
 	sub(/:.*/, "", tool)
-	lines[tool] = lines[tool] (outcome != "pass" || verbose ? sprintf("        %s  %s\n", outcome, substr($0, length(tool) + 3)) : "")
+	lines[tool] = lines[tool] (outcome != "pass" || format == "verbose" ? sprintf("        %s  %s\n", outcome, substr($0, length(tool) + 3)) : "")
 	if (outcome == "skip") {
 		reason[tool] = $0
 		sub(/.* # /, "", reason[tool])
@@ -34,7 +34,7 @@ END {
 		if (fail) detail = detail ", " fail " failed"
 		if (skip && state != "skip") detail = detail ", " skip " skipped"
 		printf "%s  %-28s %s\n", state, tool, detail
-		if (state != "skip" || verbose) printf "%s", lines[tool]
+		if (state != "skip" || format == "verbose") printf "%s", lines[tool]
 	}
 	printf "%d tools: %d pass, %d FAIL, %d skip\n", n, tools["pass"], tools["FAIL"], tools["skip"]
 	printf "%d checks: %d pass, %d FAIL, %d skip\n", checks["pass"] + checks["FAIL"] + checks["skip"], checks["pass"], checks["FAIL"], checks["skip"]

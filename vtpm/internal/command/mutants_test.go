@@ -54,7 +54,7 @@ func mutantStream(path string, round int) *rand.Rand {
 type mutants struct {
 	rng *rand.Rand
 	*recorder
-	same []bool // by exchange: the mutant is the command as it was
+	changes []int // by exchange: how many of the mutant's changes changed something
 }
 
 func (m *mutants) on(d device) *recorder {
@@ -64,11 +64,11 @@ func (m *mutants) on(d device) *recorder {
 
 func (m *mutants) send(locality uint8, cmd []byte) {
 	for range mutantsEach {
-		mutant := mutate(m.rng, cmd)
-		m.same = append(m.same, bytes.Equal(mutant, cmd))
+		mutant, changes := mutate(m.rng, cmd)
+		m.changes = append(m.changes, changes)
 		m.flush(m.exchange(locality, mutant), mutant)
 	}
-	m.same = append(m.same, false) // the command itself comes next
+	m.changes = append(m.changes, 0) // the command itself comes next
 }
 
 // flush takes back what a mutant loaded or started: slots are few.
@@ -88,8 +88,8 @@ func (c *comparison) compareMutants(vector string, ours, theirs *mutants) {
 	c.t.Helper()
 	for i := range min(len(ours.log), len(theirs.log)) {
 		e, their := ours.log[i], theirs.log[i]
-		// A mutant of random bytes can be no mutant of others.
-		if ours.same[i] != theirs.same[i] || their.response == nil {
+		// What changes random bytes can be no change of others.
+		if ours.changes[i] != theirs.changes[i] || their.response == nil {
 			return
 		}
 		c.compared++
@@ -114,33 +114,42 @@ func commandRow(cmd []byte) *command.Row {
 }
 
 // mutate returns cmd with one or two changes behind the header, and a header that
-// fits.
-func mutate(rng *rand.Rand, cmd []byte) []byte {
-	c := bytes.Clone(cmd)
+// fits. It counts the changes that put something else where they were made.
+func mutate(rng *rand.Rand, cmd []byte) (c []byte, changes int) {
+	c = bytes.Clone(cmd)
 	for range 1 + rng.IntN(2) {
-		if len(c) <= 10 {
-			c = append(c, byte(rng.Uint32()))
-			continue
-		}
-		at := 10 + rng.IntN(len(c)-10)
-		switch rng.IntN(10) {
-		case 0:
-			c[at] ^= 1 << rng.IntN(8)
-		case 1:
-			c[at] = oneOf(rng, []byte{0, 1, 2, 0x7F, 0x80, 0xFF})
-		case 2, 3, 4:
-			copy(c[at:], binary.BigEndian.AppendUint16(nil, oneOf(rng, mutantNumbers16())))
-		case 5, 6:
-			copy(c[at:], binary.BigEndian.AppendUint32(nil, oneOf(rng, mutantNumbers32())))
-		case 7:
-			c = c[:at]
-		case 8:
-			c = append(c, make([]byte, 1+rng.IntN(4))...)
-		case 9:
-			c[at] += byte(1 + rng.IntN(2)*0xFE) // up or down by one
+		before := bytes.Clone(c)
+		c = change(rng, c)
+		if !bytes.Equal(c, before) {
+			changes++
 		}
 	}
 	binary.BigEndian.PutUint32(c[2:], uint32(len(c)))
+	return c, changes
+}
+
+// change returns c with one change behind the header.
+func change(rng *rand.Rand, c []byte) []byte {
+	if len(c) <= 10 {
+		return append(c, byte(rng.Uint32()))
+	}
+	at := 10 + rng.IntN(len(c)-10)
+	switch rng.IntN(10) {
+	case 0:
+		c[at] ^= 1 << rng.IntN(8)
+	case 1:
+		c[at] = oneOf(rng, []byte{0, 1, 2, 0x7F, 0x80, 0xFF})
+	case 2, 3, 4:
+		copy(c[at:], binary.BigEndian.AppendUint16(nil, oneOf(rng, mutantNumbers16())))
+	case 5, 6:
+		copy(c[at:], binary.BigEndian.AppendUint32(nil, oneOf(rng, mutantNumbers32())))
+	case 7:
+		c = c[:at]
+	case 8:
+		c = append(c, make([]byte, 1+rng.IntN(4))...)
+	case 9:
+		c[at] += byte(1 + rng.IntN(2)*0xFE) // up or down by one
+	}
 	return c
 }
 
