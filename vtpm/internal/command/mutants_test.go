@@ -54,7 +54,7 @@ func mutantStream(path string, round int) *rand.Rand {
 type mutants struct {
 	rng *rand.Rand
 	*recorder
-	changes []int // by exchange: how many of the mutant's changes changed something
+	changes []int // by exchange: what mutate says
 }
 
 func (m *mutants) on(d device) *recorder {
@@ -114,14 +114,14 @@ func commandRow(cmd []byte) *command.Row {
 }
 
 // mutate returns cmd with one or two changes behind the header, and a header that
-// fits. It counts the changes that put something else where they were made.
+// fits. Bit i of changes says whether the i-th one put something else in its place.
 func mutate(rng *rand.Rand, cmd []byte) (c []byte, changes int) {
 	c = bytes.Clone(cmd)
-	for range 1 + rng.IntN(2) {
+	for i := range 1 + rng.IntN(2) {
 		before := bytes.Clone(c)
 		c = change(rng, c)
 		if !bytes.Equal(c, before) {
-			changes++
+			changes |= 1 << i
 		}
 	}
 	binary.BigEndian.PutUint32(c[2:], uint32(len(c)))
