@@ -7,6 +7,9 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
+
+	"github.com/bootseal/bootseal/vtpm"
+	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 )
 
 // startSessions: sessions of each type start, salted or not.
@@ -170,4 +173,23 @@ func TestRefusedSessions(t *testing.T) {
 		_, err := bare{code: x.code, handles: x.handles}.Execute(b, tpm2.HMAC(tpm2.TPMAlgSHA256, 16, tpm2.Audit()))
 		wantRC(t, err, x.want)
 	}
+}
+
+// TestMoveBeforeStartup: the state of a TPM that has lost its power moves, whatever
+// was loaded before.
+func TestMoveBeforeStartup(t *testing.T) {
+	b := openBench(t, ways[0])
+	b.load(sealedTemplate(nil), "", "data")
+	if _, _, err := tpm2.HMACSession(b.TPM, tpm2.TPMAlgSHA256, 16); err != nil {
+		t.Fatal(err)
+	}
+	b.Init()
+	to := must(vtpm.New(vtpm.Options{Entropy: vtpmtest.Entropy()}))(t)
+	for _, kind := range []vtpm.StateKind{vtpm.PermanentState, vtpm.VolatileState} {
+		if err := to.RestoreState(kind, must(b.SaveState(kind))(t)); err != nil {
+			t.Errorf("%v state: %v", kind, err)
+		}
+	}
+	must(tpm2.Startup{StartupType: tpm2.TPMSUClear}.Execute(to))(t)
+	must(tpm2.ReadPublic{ObjectHandle: eccParent}.Execute(to))(t)
 }

@@ -90,27 +90,21 @@ type Sessions struct {
 	contextCounter uint64
 }
 
+// powerOn forgets the loaded sessions.
 func (x *Sessions) powerOn() {
-	for _, a := range x.active {
+	for i, a := range x.active {
 		if a != nil && a.loaded != nil {
 			clear(a.loaded.Key)
-			a.loaded = nil
-			a.contextID = 0
+			x.active[i] = nil
 		}
 	}
 }
 
-// startup forgets loaded sessions, and the saved ones too at TPM Reset.
+// startup forgets the saved sessions at TPM Reset. The loaded ones are gone already.
 func (x *Sessions) startup(kind startupKind) {
 	if kind == startupReset {
 		x.active = nil
 		x.contextCounter = 1
-		return
-	}
-	for i, a := range x.active {
-		if a != nil && a.contextID == 0 {
-			x.active[i] = nil
-		}
 	}
 }
 
