@@ -116,13 +116,14 @@ func (x *execution) header(r *wire.Reader) error {
 	return nil
 }
 
-// admit says whether the command can run in the TPM's mode.
+// admit says whether the command can run in the TPM's mode. Whether a TPM that is
+// not started is in read-only mode is for TPM2_Startup to say.
 func (x *execution) admit() error {
-	if x.t.Hierarchies.ReadOnly && x.row.ReadOnlyRefused() {
-		return wire.RCReadOnly
-	}
 	if x.t.Started() == (x.row.Code == wire.CCStartup) {
 		return wire.RCInitialize
+	}
+	if x.t.Hierarchies.ReadOnly && x.row.ReadOnlyRefused() {
+		return wire.RCReadOnly
 	}
 	return nil
 }
