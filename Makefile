@@ -2,7 +2,7 @@
 
 FUZZTIME ?= 20s
 
-.PHONY: demo test lint fuzz bench conformance interop interop
+.PHONY: demo test lint fuzz bench conformance interop
 
 demo: ## the whole story in a few seconds
 	go run ./cmd/bootseal demo
@@ -21,11 +21,8 @@ fuzz: ## every fuzz target for FUZZTIME
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-interop: ## swtpm_ioctl, tpm2-tools and QEMU with firmware, on our vTPM
-	conformance/interop/run
-
 conformance: ## suites that others wrote, against the vTPM; installs what they need
 	conformance/run
 
-interop: ## QEMU with real firmware, on the vTPM; installs what it needs
-	conformance/interop/run
+interop: ## swtpm's and tpm2 tools, and QEMU with real firmware, on the vTPM; installs what it needs
+	conformance/interop/run --install

@@ -57,7 +57,13 @@ bad input, no TPM).`,
 	root.PersistentFlags().StringVar(&a.tpm, "tpm", "", tpmUsage)
 	completeWords(root, "output", "text", "json")
 	completeWords(root, "tpm", "device:", "swtpm:", "embedded:")
-	root.AddCommand(a.demo(), a.log(), a.pcrs(), a.vtpm(), a.version())
+	root.AddCommand(
+		a.demo(),
+		a.log(),
+		a.pcrs(),
+		a.version(),
+		a.vtpm(),
+	)
 	return root
 }
 

@@ -15,7 +15,12 @@ func (a *app) vtpm() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.vtpmCommands(), a.vtpmMSSim(), a.vtpmSocket(), a.vtpmIoctl())
+	cmd.AddCommand(
+		a.vtpmCommands(),
+		a.vtpmIoctl(),
+		a.vtpmMSSim(),
+		a.vtpmSocket(),
+	)
 	return cmd
 }
 
