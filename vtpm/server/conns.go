@@ -22,7 +22,8 @@ const (
 // endpoint is a listener and what is done with each of its connections.
 type endpoint struct {
 	net.Listener
-	handle func(net.Conn)
+	handle  func(net.Conn)
+	clients int // served at a time; 0: maxConnections
 }
 
 // serve serves the endpoints until ctx is done, which is no error, or a listener
@@ -49,7 +50,11 @@ func serve(ctx context.Context, endpoints ...endpoint) error {
 func (e endpoint) accept(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	places := make(chan struct{}, maxConnections)
+	clients := e.clients
+	if clients <= 0 {
+		clients = maxConnections
+	}
+	places := make(chan struct{}, clients)
 	for {
 		select {
 		case places <- struct{}{}:

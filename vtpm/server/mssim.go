@@ -135,8 +135,8 @@ func (s *MSSim) Serve(ctx context.Context, t *vtpm.TPM, nv *NVSwitch) error {
 	ctx, s.stop = context.WithCancel(ctx)
 	defer s.stop()
 	return serve(ctx,
-		endpoint{s.command, func(c net.Conn) { s.serveConn(c, s.commandMessage) }},
-		endpoint{s.platform, func(c net.Conn) { s.serveConn(c, s.platformMessage) }})
+		endpoint{Listener: s.command, handle: func(c net.Conn) { s.serveConn(c, s.commandMessage) }},
+		endpoint{Listener: s.platform, handle: func(c net.Conn) { s.serveConn(c, s.platformMessage) }})
 }
 
 // serveConn answers the messages of one connection until it ends.

@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// rawBuffer is more than any TPM's command buffer. What is longer arrives in
-	// pieces, and each piece is a malformed command.
-	rawBuffer = 64 << 10
+	// rawBuffer is more than any TPM's command buffer and a header in front. What is
+	// longer arrives in pieces, and each piece is a malformed command. Each client
+	// has one, and a process may have thousands of clients.
+	rawBuffer = 4096 + 64
 	// A header is tag, size and code (Part 1, "Command and response structure").
 	headerSize = 10
 	sizeOffset = 2
@@ -36,7 +37,7 @@ func ServeRaw(ctx context.Context, l net.Listener, t *vtpm.TPM) error {
 }
 
 func serveRaw(ctx context.Context, l net.Listener, t *vtpm.TPM, patience time.Duration) error {
-	return serve(ctx, endpoint{l, func(conn net.Conn) { serveRawConn(conn, t, patience) }})
+	return serve(ctx, endpoint{Listener: l, handle: func(conn net.Conn) { serveRawConn(conn, t, patience) }})
 }
 
 func serveRawConn(conn net.Conn, t *vtpm.TPM, patience time.Duration) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 
 	"github.com/bootseal/bootseal/vtpm"
@@ -36,6 +37,13 @@ type SwtpmOptions struct {
 	// control channel is. Disconnect closes a data channel after a response.
 	Terminate, TerminateControl, Disconnect bool
 
+	// Stay goes on serving when a client shuts the TPM down, which is its power going off
+	// then: the next client switches it on again.
+	Stay bool
+	// MaxClients is how many clients are served at a time on each channel; further ones
+	// wait. 0 is 128.
+	MaxClients int
+
 	RejectLocality4  bool // at locality 4 nothing is executed
 	AllowSetLocality bool // the vendor command of Linux's vTPM proxy sets the locality
 	NoAutoShutdown   bool // no TPM2_Shutdown when a client stops a TPM without one
@@ -47,6 +55,9 @@ type SwtpmOptions struct {
 
 	// Report gets what the protocol has no words for. It may be nil.
 	Report func(error)
+	// Observe is told of each command that the TPM executed. It is called before the
+	// response is sent, and no other command runs meanwhile. It may be nil.
+	Observe func(Exchange)
 }
 
 // Swtpm serves one TPM over swtpm's protocol: a control channel, on which QEMU and
@@ -71,6 +82,7 @@ type Swtpm struct {
 	passed      net.Conn // the data channel that was passed, nil when it is closed
 	blob        []byte   // the last one that was fetched
 	blobType    uint32
+	panicked    error // why nothing is executed any more
 }
 
 // NewSwtpm returns a server, and opens the state unless it is to be migrated here.
@@ -96,23 +108,23 @@ func NewSwtpm(o SwtpmOptions) (*Swtpm, error) {
 }
 
 // Serve serves until ctx is done, a client shuts the TPM down or, if so configured, a
-// client goes away; that is no error. It closes listeners, connections and the state,
-// and can be called once.
+// client goes away; that is no error. A panic is one, and ends Serve. It closes
+// listeners, connections and the state, and can be called once.
 func (s *Swtpm) Serve(ctx context.Context) error {
 	s.ctx, s.stop = context.WithCancel(ctx)
 	defer s.stop()
 	var endpoints []endpoint
 	if s.o.Control != nil {
-		endpoints = append(endpoints, endpoint{s.o.Control, s.serveControl})
+		endpoints = append(endpoints, endpoint{s.o.Control, s.contained(s.serveControl), s.o.MaxClients})
 	}
 	if s.o.Data != nil {
-		endpoints = append(endpoints, endpoint{s.o.Data, s.serveData})
+		endpoints = append(endpoints, endpoint{s.o.Data, s.contained(s.serveData), s.o.MaxClients})
 	}
 	if s.o.DataConn != nil {
-		s.serveConn(s.o.DataConn, s.serveData)
+		s.serveConn(s.o.DataConn, s.contained(s.serveData))
 	}
 	if s.o.ControlConn != nil {
-		s.serveConn(s.o.ControlConn, s.serveControl)
+		s.serveConn(s.o.ControlConn, s.contained(s.serveControl))
 	}
 	err := serve(s.ctx, endpoints...)
 	if len(endpoints) == 0 {
@@ -122,8 +134,27 @@ func (s *Swtpm) Serve(ctx context.Context) error {
 	s.data.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.halt()
-	return errors.Join(err, s.closeState())
+	if s.panicked == nil {
+		s.halt()
+	}
+	return errors.Join(s.panicked, err, s.closeState())
+}
+
+// contained returns the handler with its panics contained: they end this server, of
+// which nothing more can be said, and not a process that serves other TPMs, too.
+func (s *Swtpm) contained(handle func(net.Conn)) func(net.Conn) {
+	return func(conn net.Conn) {
+		defer func() {
+			if p := recover(); p != nil {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.panicked = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				s.running = false
+				s.stop()
+			}
+		}()
+		handle(conn)
+	}
 }
 
 // serveConn serves a connection that no listener accepted, until the end.

@@ -9,7 +9,7 @@ import (
 
 const (
 	// controlRead is how much of a message is read at once.
-	controlRead = 64 << 10
+	controlRead = 4 << 10
 	// Bounds of the buffer for commands and responses. A guest's interface may have less
 	// than a TPM's 4096 bytes; with less than the smaller one there are commands that
 	// nobody could send.
@@ -45,7 +45,7 @@ func (s *Swtpm) serveControl(conn net.Conn) {
 		}
 		_, writeErr := conn.Write(reply)
 		clear(reply)
-		if m.code == controlShutdown {
+		if m.code == controlShutdown && !s.o.Stay {
 			s.stop()
 		}
 		// After a message of a size that cannot be the next one is not found.
@@ -204,14 +204,14 @@ func (s *Swtpm) setData(conn net.Conn) result {
 		return resultIOError
 	}
 	s.passed = conn
-	s.serveConn(conn, func(conn net.Conn) {
+	s.serveConn(conn, s.contained(func(conn net.Conn) {
 		defer func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.passed = nil
 		}()
 		s.serveData(conn)
-	})
+	}))
 	return resultOK
 }
 

@@ -90,7 +90,14 @@ func (s *Swtpm) run(cmd []byte) []byte {
 		return responseLocality
 	}
 	s.dirty = commandCode(cmd) != binary.BigEndian.Uint32(shutdownClear[codeOffset:])
-	return as20(s.tpm.Execute(s.locality, cmd))
+	if s.o.Observe == nil {
+		return as20(s.tpm.Execute(s.locality, cmd))
+	}
+	x := Exchange{At: time.Now(), Locality: s.locality, Command: cmd}
+	x.Response = as20(s.tpm.Execute(s.locality, cmd))
+	x.Took = time.Since(x.At)
+	s.o.Observe(x)
+	return x.Response
 }
 
 // as20 gives the response to a command of TPM 1.2 the tag of TPM 2.0, as libtpms does.
