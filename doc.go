@@ -23,6 +23,7 @@
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells
+//	internal/hosttpm       the host TPM keeps the key to vTPM states, and counts them
 //	internal/pe            PE files and their Authenticode digests
 //	conformance            suites that others wrote, run against the vTPM
 //	cmd/bootseal           the command line: one file a verb

@@ -44,9 +44,10 @@ func OpenDirectory(dir string) (*Directory, error) {
 // OpenDirectoryOptions opens the state in dir, which is created with mode 0700 when it
 // does not exist. A state that is damaged is an error and stays as it is; so is one
 // that another process has open, or that the key does not open. Opening writes
-// nothing to the state.
+// nothing to the state, unless there is a counter.
 //
-// That the whole file is an older one of the same instance is not noticed.
+// That the whole file is an older one of the same instance, or gone, is a
+// *RollbackError with a counter, and is not noticed without.
 func OpenDirectoryOptions(dir string, o Options) (*Directory, error) {
 	if err := makeDirectory(filepath.Clean(dir)); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
@@ -68,34 +69,37 @@ func openFiles(dir files, lock io.Closer, o Options) (*Directory, error) {
 		return nil, err
 	}
 	d := &Directory{files: dir, lock: lock, options: o, records: make(map[string][]byte)}
-	f, err := dir.Open(stateFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return d, nil
+	exists, err := d.readFile()
+	if err == nil {
+		err = checkCount(d.records, exists, o)
+	}
+	if err == nil && o.Counter != nil && !o.countLater {
+		err = d.Count()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the TPM's state: %w", err)
-	}
-	if err := d.read(f); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, d.abandon(nil))
 	}
 	return d, nil
 }
 
+// readFile reads the state's file and reports whether there is one.
+func (d *Directory) readFile() (exists bool, err error) {
+	f, err := d.files.Open(stateFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open the TPM's state: %w", err)
+	}
+	if err := d.read(f); err != nil {
+		return false, errors.Join(err, f.Close())
+	}
+	return true, nil
+}
+
 // read takes over the file, or closes it when it cannot be appended to.
 func (d *Directory) read(f file) error {
-	size, err := f.Size()
-	if err != nil {
-		return fmt.Errorf("read the TPM's state: %w", err)
-	}
-	if size > maxFile {
-		return fmt.Errorf("the state has %d bytes, more than any state of a vTPM", size)
-	}
-	data := make([]byte, size)
-	defer clear(data)
-	if n, err := f.ReadAt(data, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(data)) {
-		return fmt.Errorf("read the TPM's state: %w", err)
-	}
-	found, err := read(data, d.options)
+	found, size, err := readState(f, d.options)
 	if err != nil {
 		return err
 	}
@@ -106,6 +110,26 @@ func (d *Directory) read(f file) error {
 	d.journal = &journal{file: f, chain: found.chain, end: found.end, size: size, nonces: newNonces()}
 	return nil
 }
+
+// readState reads a state's file, and returns its size, too.
+func readState(f file, o Options) (found contents, size int64, err error) {
+	if size, err = f.Size(); err != nil {
+		return contents{}, 0, fmt.Errorf("read the TPM's state: %w", err)
+	}
+	if size > maxFile {
+		return contents{}, 0, fmt.Errorf("the state has %d bytes, more than any state of a vTPM", size)
+	}
+	data := make([]byte, size)
+	defer clear(data)
+	if n, err := f.ReadAt(data, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(data)) {
+		return contents{}, 0, fmt.Errorf("read the TPM's state: %w", err)
+	}
+	found, err = read(data, o)
+	return found, size, err
+}
+
+// ErrInUse is the error of opening a state that another process has open.
+var ErrInUse = errors.New("another process is using it")
 
 // ErrClosed is the error of a Directory after Close.
 var ErrClosed = errors.New("the TPM's state is closed")
@@ -119,7 +143,9 @@ func (d *Directory) Load() (map[string][]byte, error) {
 	}
 	all := make(map[string][]byte, len(d.records))
 	for name, value := range d.records {
-		all[name] = copyValue(value)
+		if !isOwn(name) {
+			all[name] = copyValue(value)
+		}
 	}
 	return all, nil
 }
@@ -128,6 +154,15 @@ func (d *Directory) Load() (map[string][]byte, error) {
 func (d *Directory) Commit(changes map[string][]byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for name := range changes {
+		if isOwn(name) {
+			return fmt.Errorf("write the TPM's state: the record %q is not the TPM's", name)
+		}
+	}
+	return d.commit(changes)
+}
+
+func (d *Directory) commit(changes map[string][]byte) error {
 	if d.records == nil {
 		return ErrClosed
 	}
@@ -213,19 +248,23 @@ func (d *Directory) abandon(appendErr error) error {
 }
 
 // Close lets another process use the directory, and erases the records from memory.
+// With a counter, the count moves once more; a power cut instead is no harm.
 func (d *Directory) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.records == nil {
 		return nil
 	}
+	var err error
+	if d.options.Counter != nil && !d.options.countLater {
+		err = d.countWith(nil)
+	}
 	for _, value := range d.records {
 		clear(value)
 	}
 	clear(d.options.Key)
 	d.records = nil
-	err := d.abandon(nil)
-	return errors.Join(err, d.lock.Close())
+	return errors.Join(err, d.abandon(nil), d.lock.Close())
 }
 
 // copyValue copies a value, and keeps apart an empty one and none.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 )
 
@@ -25,12 +26,24 @@ type Options struct {
 	// may still be found on it.
 	Adopt bool
 
+	// Counter counts the state, so that an older copy of it is refused; it needs a Key.
+	// The counter is of this state alone. Nil is none.
+	Counter Counter
+	// Accept takes the state for the latest one, whatever the counter says, as after a
+	// backup was restored on purpose. Without a Counter, it opens a state that has one.
+	Accept bool
+
+	// countLater leaves it to others to count.
+	countLater bool
 	// leastSize is the least size of a file, in bytes; 0 is the one to use.
 	leastSize int64
 }
 
 // own checks the options and returns a copy with memory of its own.
 func (o Options) own() (Options, error) {
+	if o.Key == nil && o.Counter != nil {
+		return o, errors.New("a counter is of no use to a state without a key: anybody could write the count")
+	}
 	if o.Key == nil {
 		return o, nil
 	}

@@ -10,6 +10,8 @@ import (
 // contents is what a state file holds.
 type contents struct {
 	records map[string][]byte
+	version   int
+	encrypted bool
 	// chain and end are where the next frame goes; a nil chain says that the file
 	// cannot be appended to, and must be written anew.
 	chain *chain
@@ -26,7 +28,7 @@ func read(data []byte, o Options) (contents, error) {
 			return contents{}, errNotEncrypted
 		}
 		records, err := readSnapshot(data)
-		return contents{records: records}, err
+		return contents{records: records, version: 1}, err
 	case bytes.HasPrefix(data, []byte(magic)):
 		return readJournal(data, o)
 	case bytes.HasPrefix(data, []byte(magicPrefix)):
@@ -51,6 +53,7 @@ func readJournal(data []byte, o Options) (contents, error) {
 		return contents{}, err
 	}
 	found, err := replay(data, c)
+	found.version, found.encrypted = 2, !inClear
 	if err == nil && inClear && o.Key != nil {
 		found.chain = nil // its key was for all to read
 	}
