@@ -16,8 +16,9 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 
-	tpm    string // --tpm
-	format string // --output: "text" or "json"
+	tpm      string // --tpm
+	stateKey string // --state-key
+	format   string // --output: "text" or "json"
 }
 
 // noError is a check that was done and says no.
@@ -55,7 +56,9 @@ bad input, no TPM).`,
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", "text", "output format: text or json")
 	root.PersistentFlags().StringVar(&a.tpm, "tpm", "", tpmUsage)
+	root.PersistentFlags().StringVar(&a.stateKey, "state-key", "", stateKeyUsage)
 	completeWords(root, "output", "text", "json")
+	completeWords(root, "state-key", "file:", "credential:", "tpm:")
 	completeWords(root, "tpm", "device:", "swtpm:", "embedded:")
 	root.AddCommand(
 		a.demo(),

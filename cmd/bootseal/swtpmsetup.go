@@ -56,7 +56,7 @@ func (f *socketFlags) behavior(o *server.SwtpmOptions) error {
 }
 
 // keys sets the keys, and how to open the state.
-func (f *socketFlags) keys(o *server.SwtpmOptions) error {
+func (f *socketFlags) keys(a *app, o *server.SwtpmOptions) error {
 	var err error
 	if o.MigrationKey, err = readKey("migration-key", f.migrationKey); err != nil {
 		return err
@@ -73,9 +73,18 @@ func (f *socketFlags) keys(o *server.SwtpmOptions) error {
 	if err != nil {
 		return err
 	}
-	o.FileKey = key != nil
+	if key != nil && a.stateKey != "" {
+		return errors.New("--key and --state-key exclude each other")
+	}
+	o.FileKey = key != nil || a.stateKey != ""
+	openState := a.openState
+	if key != nil {
+		openState = func(dir string) (*store.Directory, error) {
+			return store.OpenDirectoryOptions(dir, store.Options{Key: key})
+		}
+	}
 	o.Open = func() (*vtpm.TPM, io.Closer, error) {
-		state, err := store.OpenDirectoryOptions(dir, store.Options{Key: key})
+		state, err := openState(dir)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -44,7 +44,7 @@ func (a *app) openTPM() (transport.TPMCloser, error) {
 	case ok && kind == "swtpm" && where != "":
 		return openSocket(where)
 	case ok && kind == "embedded":
-		return openEmbedded(where)
+		return a.openEmbedded(where)
 	}
 	return nil, fmt.Errorf("--tpm %s names no TPM; use one of:%s", a.tpm, tpmChoices)
 }
@@ -107,11 +107,11 @@ func (s stream) Send(command []byte) ([]byte, error) {
 
 // openEmbedded starts a vTPM in this process: a boot of its own, whose PCRs hold
 // nothing yet.
-func openEmbedded(dir string) (transport.TPMCloser, error) {
+func (a *app) openEmbedded(dir string) (transport.TPMCloser, error) {
 	e := new(embedded)
 	var options vtpm.Options
 	if dir != "" {
-		state, err := store.OpenDirectory(dir)
+		state, err := a.openEmbeddedState(dir)
 		if err != nil {
 			return nil, err
 		}

@@ -18,8 +18,10 @@ func (a *app) vtpm() *cobra.Command {
 	cmd.AddCommand(
 		a.vtpmCommands(),
 		a.vtpmIoctl(),
+		a.vtpmKey(),
 		a.vtpmMSSim(),
 		a.vtpmSocket(),
+		a.vtpmState(),
 	)
 	return cmd
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/server"
-	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/spf13/cobra"
 )
 
@@ -50,7 +49,7 @@ Whoever reaches the ports can use, reset and stop the TPM: keep them on loopback
 func (a *app) serveMSSim(ctx context.Context, s *server.MSSim, dir string) (err error) {
 	nv := new(server.NVSwitch)
 	if dir != "" {
-		state, err := store.OpenDirectory(dir)
+		state, err := a.openState(dir)
 		if err != nil {
 			return errors.Join(err, s.Close())
 		}

@@ -116,7 +116,7 @@ func (f *socketFlags) start(a *app) (s *server.Swtpm, end func(), err error) {
 	if err := f.behavior(&o); err != nil {
 		return nil, nil, err
 	}
-	if err := f.keys(&o); err != nil {
+	if err := f.keys(a, &o); err != nil {
 		return nil, nil, err
 	}
 	closeAll, err := f.channels(&o)

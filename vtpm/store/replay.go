@@ -9,7 +9,7 @@ import (
 
 // contents is what a state file holds.
 type contents struct {
-	records map[string][]byte
+	records   map[string][]byte
 	version   int
 	encrypted bool
 	// chain and end are where the next frame goes; a nil chain says that the file

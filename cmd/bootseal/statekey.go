@@ -1,0 +1,202 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bootseal/bootseal/internal/hosttpm"
+	"github.com/bootseal/bootseal/seal"
+	"github.com/bootseal/bootseal/vtpm/store"
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+const stateKeyUsage = `the key to vTPM states at rest: file:PATH, credential:NAME (systemd), or tpm:FILE (from
+"bootseal vtpm key create"); without one, states are not encrypted`
+
+// ledgerSuffix is behind the name of a sealed key, for the ledger that goes with it.
+const ledgerSuffix = ".ledger"
+
+// stateKey is the key to the states of vTPMs, and what counts them. The zero value is no
+// key.
+type stateKey struct {
+	spec   string
+	key    []byte
+	ledger *store.Ledger // nil: nothing counts them
+}
+
+// openStateKey returns the key that a --state-key names. The host opens the TPM of this
+// machine, which is asked only for a key that is sealed in it or counted by it.
+func openStateKey(spec string, host func() (transport.TPMCloser, error)) (*stateKey, error) {
+	kind, where, _ := strings.Cut(spec, ":")
+	k := &stateKey{spec: spec}
+	var err error
+	switch {
+	case spec == "":
+	case kind == "file" && where != "":
+		k.key, err = store.KeyFromFile(where)
+	case kind == "credential" && where != "":
+		k.key, err = store.KeyFromCredential(where)
+	case kind == "tpm" && where != "":
+		err = k.unseal(where, host)
+	default:
+		return nil, fmt.Errorf("--state-key %s: choose file:PATH, credential:NAME or tpm:FILE", spec)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--state-key %s: %w", spec, err)
+	}
+	return k, nil
+}
+
+// unseal has the host's TPM give out the key in the file.
+func (k *stateKey) unseal(path string, host func() (transport.TPMCloser, error)) (err error) {
+	sealed, err := hosttpm.ReadKey(path)
+	if err != nil {
+		return err
+	}
+	tpm, err := host()
+	if err != nil {
+		return err
+	}
+	opened, err := sealed.Open(tpm)
+	if err = closeAfter(tpm, err); err != nil {
+		return withRemedy(err)
+	}
+	k.key = opened.Key
+	if opened.Counter == 0 {
+		return nil
+	}
+	counter, err := hosttpm.NewCounter(opened, host)
+	if err != nil {
+		return err
+	}
+	k.ledger, err = store.NewLedger(path+ledgerSuffix, opened.Key, counter)
+	return err
+}
+
+// withRemedy adds what a person can do. The remedies of package seal speak of disks.
+func withRemedy(err error) error {
+	var mismatch *seal.MismatchError
+	var foreign *seal.ForeignError
+	var parent *seal.ParentError
+	switch {
+	case errors.As(err, &mismatch):
+		return fmt.Errorf("%w; if you know why, seal it again: bootseal vtpm key reseal --from file:BACKUP FILE", err)
+	case errors.As(err, &foreign), errors.As(err, &parent):
+		return fmt.Errorf("%w; use the backup of the key: --state-key file:BACKUP", err)
+	}
+	return err
+}
+
+// options returns how to open the state of the instance with the name.
+func (k *stateKey) options(instance string) store.Options {
+	o := store.Options{Key: k.key, Instance: instance}
+	if k.ledger != nil {
+		o.Counter = k.ledger.Counter(instance)
+	}
+	return o
+}
+
+// open opens the state in the directory. The instance is named as the directory is.
+func (k *stateKey) open(dir string) (*store.Directory, error) {
+	o, err := k.optionsOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	state, err := store.OpenDirectoryOptions(dir, o)
+	if err != nil {
+		return nil, stateRemedy(dir, err)
+	}
+	return state, nil
+}
+
+func (k *stateKey) optionsOf(dir string) (store.Options, error) {
+	if k.key == nil {
+		return store.Options{}, nil
+	}
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return store.Options{}, err
+	}
+	return k.options(filepath.Base(path)), nil
+}
+
+// stateRemedy adds to the error of opening a state what a person can do.
+func stateRemedy(dir string, err error) error {
+	var rollback *store.RollbackError
+	switch {
+	case errors.As(err, &rollback) && rollback.Missing:
+		return fmt.Errorf("%w; put it back, or, to have a new TPM made: bootseal vtpm state accept --missing %s", err, dir)
+	case errors.As(err, &rollback):
+		return fmt.Errorf("%w; find out who put it there; if it was you, with a backup: bootseal vtpm state accept %s", err, dir)
+	case errors.Is(err, store.ErrCounted):
+		return fmt.Errorf("%w: use the --state-key tpm:FILE that it was used with, or bootseal vtpm state accept %s", err, dir)
+	}
+	return err
+}
+
+// openState opens the state in a directory with the --state-key.
+func (a *app) openState(dir string) (*store.Directory, error) {
+	k, err := openStateKey(a.stateKey, a.hostTPM)
+	if err != nil {
+		return nil, err
+	}
+	return k.open(dir)
+}
+
+// openEmbeddedState opens the state of --tpm embedded:DIR with the --state-key. The
+// host's TPM is then the one that Linux has.
+func (a *app) openEmbeddedState(dir string) (*store.Directory, error) {
+	k, err := openStateKey(a.stateKey, func() (transport.TPMCloser, error) { return openDevice(defaultDevice) })
+	if err != nil {
+		return nil, err
+	}
+	return k.open(dir)
+}
+
+// hostTPM opens the TPM of this machine, for verbs that serve or look at a vTPM: --tpm
+// names it, and its own state, if it is embedded, has no key.
+func (a *app) hostTPM() (transport.TPMCloser, error) {
+	host := *a
+	host.stateKey = ""
+	return host.openTPM()
+}
+
+// writeNew writes a file that must not be there yet, durably, for its owner alone.
+func writeNew(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return syncParent(path)
+}
+
+// replaceFile puts a file in the place of the one that is there, durably and at once.
+func replaceFile(path string, data []byte) error {
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := writeNew(next, data); err != nil {
+		return err
+	}
+	if err := os.Rename(next, path); err != nil {
+		return err
+	}
+	return syncParent(path)
+}
+
+func syncParent(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
