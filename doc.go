@@ -11,6 +11,8 @@
 //	seal                   policies, seal, unseal, reseal, over any go-tpm transport
 //	attest                 evidence: an attestation key and a quote
 //	attest/verify          is the evidence authentic?
+//	manufacture            a new TPM: endorsement keys, certificates, a cloud's layout
+//	manufacture/ca         who signs these certificates: keys in files
 //	vtpm                   a TPM 2.0: New, Execute, the platform's signals
 //	vtpm/internal/wire     Part 2: structures and their codec, response codes
 //	vtpm/internal/crypt    Part 1: KDFs, Names, tickets, secrets, wrapping, signing
