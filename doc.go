@@ -21,6 +21,7 @@
 //	vtpm/internal/command  Part 3: a file and a table row for each command
 //	vtpm/store             where a vTPM's state rests
 //	vtpm/server            the protocols a vTPM is reached by: swtpm, mssim, raw sockets
+//	vtpm/server/host       many vTPMs in one process, each on its own
 //	vtpm/vtpmtest          a vTPM for a test
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bootseal/bootseal/vtpm"
 )
@@ -71,6 +72,8 @@ type Swtpm struct {
 	ctx  context.Context
 	stop context.CancelFunc
 	data sync.WaitGroup // of connections that were passed
+
+	clients atomic.Int32
 
 	mu          sync.Mutex
 	tpm         *vtpm.TPM // nil: the state is not open
@@ -140,10 +143,15 @@ func (s *Swtpm) Serve(ctx context.Context) error {
 	return errors.Join(s.panicked, err, s.closeState())
 }
 
+// Clients returns how many connections there are, on both channels.
+func (s *Swtpm) Clients() int { return int(s.clients.Load()) }
+
 // contained returns the handler with its panics contained: they end this server, of
 // which nothing more can be said, and not a process that serves other TPMs, too.
 func (s *Swtpm) contained(handle func(net.Conn)) func(net.Conn) {
 	return func(conn net.Conn) {
+		s.clients.Add(1)
+		defer s.clients.Add(-1)
 		defer func() {
 			if p := recover(); p != nil {
 				s.mu.Lock()

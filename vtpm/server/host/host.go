@@ -1,0 +1,269 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/bootseal/bootseal/vtpm"
+	"github.com/bootseal/bootseal/vtpm/store"
+)
+
+// Options configure a Host. The zero value is one without a key.
+type Options struct {
+	// OpenStore opens the state of an instance, which nobody else may have open. Nil keeps
+	// it in the instance's directory.
+	OpenStore func(name string) (vtpm.Store, io.Closer, error)
+	// Key encrypts the states that are kept in directories: store.KeySize bytes, or nil.
+	Key []byte
+	// Manufacture makes of a new TPM, which waits for TPM2_Startup, what a factory hands
+	// over, and leaves it shut down. It returns what it made, as JSON. Nil refuses each
+	// layout but "".
+	Manufacture func(ctx context.Context, t *vtpm.TPM, name, layout string) (json.RawMessage, error)
+	// Report is told what happens, from any goroutine. It may be nil.
+	Report func(Event)
+}
+
+// Host runs the instances of a directory. Its methods can be called from any goroutine;
+// what is done with one instance is done one after the other.
+type Host struct {
+	o       Options
+	dir     *directory
+	sockets atomic.Uint64 // that were made
+	meter   meter
+
+	mu        sync.Mutex
+	instances map[string]*instance
+	closed    bool
+}
+
+// Open returns the host of the instances in dir, which is made if it is not there. No
+// other process can have it open. Instances that are damaged are there, as StateBroken.
+// What a process that ended in the middle had not made or removed to the end is removed.
+//
+// Nothing runs until StartAll or Start.
+func Open(dir string, o Options) (*Host, error) {
+	if o.Key != nil && len(o.Key) != store.KeySize {
+		return nil, fmt.Errorf("a key of %d bytes: %d are right", len(o.Key), store.KeySize)
+	}
+	o.Key = slices.Clone(o.Key)
+	d, err := openDirectory(dir)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{o: o, dir: d, instances: make(map[string]*instance)}
+	if err := h.load(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return h, nil
+}
+
+// Dir returns the directory's absolute path.
+func (h *Host) Dir() string { return h.dir.path }
+
+// load reads the instances of the directory.
+func (h *Host) load() error {
+	names, err := h.dir.names()
+	if err != nil {
+		return fmt.Errorf("read the directory of the instances: %w", err)
+	}
+	for _, name := range names {
+		i := newInstance(h, name)
+		c, err := h.dir.readConfig(name)
+		switch {
+		case err != nil && h.dir.removeEmpty(name):
+			continue // no configuration had been written yet
+		case err != nil:
+			i.set(StateBroken, fmt.Errorf("read the instance %s: %w", name, err))
+		case c.Incomplete:
+			if err := h.discard(name); err == nil {
+				continue
+			}
+			i.set(StateBroken, fmt.Errorf("remove what is left of the instance %s: %w", name, err))
+		}
+		i.config = c
+		h.instances[name] = i
+	}
+	return nil
+}
+
+// StartAll starts the instances that are to run, and returns when each does or has failed;
+// what failed Report was told. The error is that of ctx.
+func (h *Host) StartAll(ctx context.Context) error {
+	work := make(chan *instance)
+	var wg sync.WaitGroup
+	// Starting waits for the disk as often as it computes.
+	for range 4 * runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range work {
+				if release, err := i.acquire(ctx); err == nil {
+					i.start()
+					release()
+				}
+			}
+		})
+	}
+	for _, i := range h.all() {
+		if s, c, _ := i.get(); s != StateStopped || !c.Started {
+			continue
+		}
+		select {
+		case work <- i:
+		case <-ctx.Done():
+		}
+	}
+	close(work)
+	wg.Wait()
+	return ctx.Err()
+}
+
+// Close stops all instances in order, so that they are started with the next Host. The
+// error says which did not stop before ctx was done; those end with the process, and lose
+// nothing that they acknowledged.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	all := h.all()
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for n, i := range all {
+		wg.Go(func() {
+			release, err := i.acquire(ctx)
+			if err == nil {
+				defer release()
+				err = i.stop(ctx)
+			}
+			if err != nil {
+				errs[n] = fmt.Errorf("stop %s: %w", i.name, err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err // what has not ended has the directory still in use
+	}
+	clear(h.o.Key)
+	return h.dir.Close()
+}
+
+// all returns the instances by name.
+func (h *Host) all() []*instance {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := make([]*instance, 0, len(h.instances))
+	for _, i := range h.instances {
+		list = append(list, i)
+	}
+	slices.SortFunc(list, func(a, b *instance) int { return strings.Compare(a.name, b.name) })
+	return list
+}
+
+// find returns the instance with the name.
+func (h *Host) find(name string) (*instance, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := h.instances[name]; i != nil {
+		return i, nil
+	}
+	return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
+}
+
+// acquire returns the instance with the name for one thing to do with it.
+func (h *Host) acquire(ctx context.Context, name string) (*instance, func(), error) {
+	i, err := h.find(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	release, err := i.acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if state, _, _ := i.get(); state == StateRemoved {
+		release()
+		return nil, nil, fmt.Errorf("%w: %s", ErrNotFound, name)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		release()
+		return nil, nil, ErrClosed
+	}
+	return i, release, nil
+}
+
+func (h *Host) report(kind EventKind, instance string, err error) {
+	if h.o.Report != nil {
+		h.o.Report(Event{kind, instance, err})
+	}
+}
+
+// openStore opens the state of an instance.
+func (h *Host) openStore(name string) (vtpm.Store, io.Closer, error) {
+	if err := h.dir.check(name); err != nil {
+		return nil, nil, err
+	}
+	if h.o.OpenStore != nil {
+		return h.o.OpenStore(name)
+	}
+	s, err := store.OpenDirectoryOptions(h.socketPath(name, stateName), store.Options{Key: h.o.Key, Instance: name})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s, nil
+}
+
+// List returns what is known of all instances, by name.
+func (h *Host) List() []Info {
+	list := []Info{}
+	for _, i := range h.all() {
+		list = append(list, i.info())
+	}
+	return list
+}
+
+// Show returns what is known of an instance.
+func (h *Host) Show(name string) (Info, error) {
+	i, err := h.find(name)
+	if err != nil {
+		return Info{}, err
+	}
+	return i.info(), nil
+}
+
+// Start starts an instance, now and whenever the host is. That it runs is no error.
+func (h *Host) Start(ctx context.Context, name string) error {
+	i, release, err := h.acquire(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := i.want(true); err != nil {
+		return err
+	}
+	return i.start()
+}
+
+// Stop stops an instance in order, and leaves it stopped. That it does not run is no
+// error. Clients are cut off.
+func (h *Host) Stop(ctx context.Context, name string) error {
+	i, release, err := h.acquire(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := i.want(false); err != nil {
+		return err
+	}
+	return i.stop(ctx)
+}
