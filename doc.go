@@ -22,6 +22,8 @@
 //	vtpm/store             where a vTPM's state rests
 //	vtpm/server            the protocols a vTPM is reached by: swtpm, mssim, raw sockets
 //	vtpm/server/host       many vTPMs in one process, each on its own
+//	vtpm/server/host/api   managing them from other processes
+//	vtpm/server/host/archive  an exported vTPM in a file
 //	vtpm/vtpmtest          a vTPM for a test
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files
