@@ -6,8 +6,8 @@
 //
 //	pcr                    PCR banks, selections, values; Extend
 //	eventlog               TCG event logs: parse, replay, verify, explain, compare
-//	bootchain              what each boot stage measures: firmware, shim, GRUB, kernel
-//	predict                a baseline log and the coming files -> PCR values, with reasons
+//	bootchain              what each boot stage measures, and what it starts next
+//	predict                a machine and the coming files -> PCR values, with reasons
 //	seal                   policies, seal, unseal, reseal, over any go-tpm transport
 //	attest                 evidence: an attestation key and a quote
 //	attest/verify          is the evidence authentic?
@@ -29,7 +29,9 @@
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells
 //	internal/hosttpm       the host TPM keeps the key to vTPM states, and counts them
-//	internal/pe            PE files and their Authenticode digests
+//	internal/efivars       UEFI variables and signature lists
+//	internal/gpt           GUID partition tables, and what is measured of them
+//	internal/pe            PE files: Authenticode digests, signers, sections
 //	conformance            suites that others wrote, run against the vTPM
 //	cmd/bootseal           the command line: one file a verb
 package bootseal

@@ -67,13 +67,3 @@ func (b *Boot) load(s eventlog.Stage, path string, event int) {
 	}
 	last.Loaded = append(last.Loaded, event)
 }
-
-// enforced reports whether Secure Boot was on, or cannot be seen to be off.
-func (b *Boot) enforced() bool {
-	for i := range b.explained {
-		if v, ok := b.explained[i].Body.(eventlog.Variable); ok && v.Name == "SecureBoot" && v.On != nil {
-			return *v.On
-		}
-	}
-	return true
-}

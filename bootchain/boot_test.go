@@ -7,6 +7,7 @@ import (
 	"github.com/bootseal/bootseal/bootchain"
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/boots"
+	"github.com/bootseal/bootseal/internal/efivars"
 	"github.com/bootseal/bootseal/pcr"
 )
 
@@ -45,9 +46,9 @@ func TestRecognize(t *testing.T) {
 	}
 }
 
-// A log that anybody can have written leads to no panic, and to no value of a
-// PCR where GRUB's events do not follow from its scripts.
-func FuzzFollow(f *testing.F) {
+// A log and variables that anybody can have written lead to no panic, and events
+// are either known or leave their PCR in doubt.
+func FuzzPaths(f *testing.F) {
 	from, err := boots.Load(boots.Second)
 	if err != nil {
 		f.Fatal(err)
@@ -56,30 +57,31 @@ func FuzzFollow(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	files := bootchain.Files{Old: from.Manifest, New: to.Manifest}
-	f.Add(uint16(38), "grub_cmd: source (hd0,gpt1)/EFI/debian/grub.cfg\x00", uint8(8))
-	f.Add(uint16(54), "/boot/vmlinuz\x00", uint8(9))
-	f.Add(uint16(33), "", uint8(4))
-	f.Fuzz(func(t *testing.T, at uint16, data string, index uint8) {
+	f.Add(uint16(38), "grub_cmd: source (hd0,gpt1)/EFI/debian/grub.cfg\x00", uint8(8), "Boot0002", []byte{1, 0, 0, 0})
+	f.Add(uint16(54), "/boot/vmlinuz\x00", uint8(9), "BootOrder", []byte{2, 0, 3})
+	f.Add(uint16(33), "", uint8(4), "MokListRT", []byte{})
+	f.Fuzz(func(t *testing.T, at uint16, data string, index uint8, name string, value []byte) {
 		l := from.Log.Clone()
 		i := int(at) % len(l.Events)
 		l.Events[i].Data, l.Events[i].PCR = []byte(data), int(index)%pcr.Count
-		b, err := bootchain.Recognize(l)
-		if err != nil {
-			t.Fatal(err)
+		vars := efivars.Set{"BootOrder-" + efivars.Global: {2, 0}}
+		for _, vendor := range []string{efivars.Global, efivars.Shim, efivars.ImageSecurity, efivars.Loader} {
+			vars[name+"-"+vendor] = value
 		}
-		o, err := b.Follow(files)
+		paths, err := bootchain.Machine{Log: l, Files: to.Manifest, Vars: vars}.Paths()
 		if err != nil {
-			t.Fatal(err)
+			return
 		}
-		for _, e := range o.Events {
-			known := e.Confidence != bootchain.Unknown
-			if known != (e.Digests != nil) || e.Reason == "" {
-				t.Errorf("event from %d: confidence %s, digests %v, reason %q", e.Baseline, e.Confidence, e.Digests, e.Reason)
-			}
-			doubted := slices.ContainsFunc(o.Doubts, func(d bootchain.Doubt) bool { return d.PCR == e.PCR })
-			if !known && !doubted {
-				t.Errorf("an unknown event leaves PCR %d without doubt", e.PCR)
+		for _, p := range paths {
+			for _, e := range p.Events {
+				known := e.Confidence != bootchain.Unknown
+				if known != (e.Digests != nil) || e.Reason == "" {
+					t.Errorf("event from %d: confidence %s, digests %v, reason %q", e.Baseline, e.Confidence, e.Digests, e.Reason)
+				}
+				doubted := slices.ContainsFunc(p.Doubts, func(d bootchain.Doubt) bool { return d.PCR == e.PCR })
+				if !known && !doubted {
+					t.Errorf("an unknown event leaves PCR %d without doubt", e.PCR)
+				}
 			}
 		}
 	})

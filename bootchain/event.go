@@ -9,10 +9,11 @@ import (
 type Confidence string
 
 const (
-	// Computed: the digests follow from the files of the next boot.
+	// Computed: the digests follow from the files, variables and tables of the next
+	// boot.
 	Computed Confidence = "computed"
-	// Copied: nothing that the event depends on changes, as far as the manifests
-	// tell, so that the digests of the log at hand hold.
+	// Copied: only the firmware knows what it measured here; the digests are those
+	// of the baseline, which hold as long as nobody changes the firmware.
 	Copied Confidence = "copied"
 	// Unknown: the digests cannot be told, and so neither can the PCR's value.
 	Unknown Confidence = "unknown"
@@ -27,8 +28,10 @@ type Event struct {
 	Digests    map[pcr.Bank]pcr.Digest // nil for Unknown
 	Confidence Confidence
 	Reason     string // in words
-	Source     string // the file that it depends on, as the manifest names it, or ""
-	Baseline   int    // index of the event in the log at hand that it comes from, -1 if new
+	// Source is what the event depends on: a file by its path, a variable by its
+	// name, or "".
+	Source   string
+	Baseline int // index of the event in the log at hand whose place it takes, -1 if new
 }
 
 // Doubt is a reason why a PCR's value cannot be told.
@@ -37,12 +40,19 @@ type Doubt struct {
 	Reason string `json:"reason"`
 }
 
-// Outcome is what [Boot.Follow] says about the next boot.
-type Outcome struct {
-	Events []Event
-	// Doubts has an entry for each PCR that cannot be told, or several; in the
-	// order in which they were found.
-	Doubts []Doubt
-	// Entry is the title of the menu entry that GRUB boots, "" without GRUB.
+// Path is one way that the next boot may take.
+type Path struct {
+	// Name tells the way apart from the others: "Boot0002 UEFI Misc Device: shim,
+	// GRUB, Debian GNU/Linux".
+	Name string
+	// Entry is what the last boot menu on the way starts: the identifier of a
+	// systemd-boot entry, the title of GRUB's, or "".
 	Entry string
+	// Stages are the programs in the order in which they run.
+	Stages []eventlog.Stage
+	Events []Event
+	Doubts []Doubt
+	// Halts says why this way leads to no operating system, "" if it does: a
+	// program is missing, or will be refused.
+	Halts string
 }

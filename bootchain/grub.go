@@ -1,236 +1,139 @@
 package bootchain
 
 import (
+	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
 )
 
-// grub measures the commands that it runs (PCR 8), every file that it opens
-// (PCR 9), and by way of shim or the firmware the kernel that it loads (PCR 4).
-//
-// As long as its scripts stay the same, it runs the same commands, and only the
-// files' digests change. Else the scripts are run. Another GRUB has other
-// built-in scripts and modules, and may load a kernel in another way.
-func (f *follower) grub(c Component) {
-	if r, ok := f.changed(c); ok {
-		f.doubt(r.reason+", and another GRUB may measure other events", 4, 8, 9)
+// runGRUB is GRUB. It measures the commands that it runs (PCR 8), every file that
+// it opens (PCR 9), and by way of shim or the firmware the kernel that it loads
+// (PCR 4). There is a path for each way that its scripts can take.
+func (w *walk) runGRUB(r run) []*walk {
+	w.enter(eventlog.GRUB, "GRUB")
+	s, err := w.lastGRUB(r)
+	if err != nil {
+		return w.grubLost(err)
 	}
-	s := f.grubSession(c)
-	if s.changedScript() == nil {
-		f.sameScripts(s)
-		return
+	for _, i := range s.before {
+		w.copy(i, "built into GRUB, which stays as it is")
 	}
-	if start, err := f.newScripts(s); err != nil {
-		f.notRun(s, start, err)
+	devices := make(map[string]string)
+	g := &grubRun{devices: devices, known: s.known, script: func(f grubFile) (string, error) {
+		if file, _, ok := w.volume.find(f.path, true); ok && file.Text != "" {
+			return file.Text, nil
+		}
+		return "", fmt.Errorf("the text of %s is not in the manifest", f.path)
+	}}
+	for {
+		var search *needsDevice
+		err := g.boot(s.script, s.configfile)
+		if errors.As(err, &search) && w.knownVolume(search.uuid) && s.device != "" && len(devices) < maxSearches {
+			devices[search.uuid] = s.device
+			g.effects, g.menu, g.inEntry, g.scripts, g.commands = nil, nil, false, 0, 0
+			continue
+		}
+		if err != nil {
+			return w.grubLost(err)
+		}
+		break
 	}
+	w.path.Entry = g.title
+	w.names = append(w.names, g.title)
+	kernel := run{}
+	for _, e := range g.effects {
+		switch e.kind {
+		case ranCommand:
+			w.grubString("grub_cmd: ", e)
+		case setCmdline:
+			w.grubString("kernel_cmdline: ", e)
+		case readScript, readData:
+			file, found, ok := w.volume.find(e.file.path, true)
+			if !ok {
+				return w.grubLost(fmt.Errorf("%s line %d: %s is not there", e.script, e.line, e.file.path))
+			}
+			w.measureFile(Event{Stage: eventlog.GRUB, PCR: 9, Type: eventlog.IPL, Data: []byte(e.text + "\x00"),
+				Reason: fmt.Sprintf("GRUB reads it (%s line %d)", e.script, e.line), Source: found}, file.Digests)
+		case gotKernel:
+			file, found, _ := w.volume.find(e.file.path, true)
+			kernel = run{path: found, file: file, program: file.Program}
+			for range s.kernelLoads {
+				if w.shim != nil && !w.shimVerify(eventlog.GRUB, kernel) {
+					return []*walk{w}
+				}
+			}
+		}
+	}
+	w.enter(eventlog.Kernel, kernelName(kernel.program))
+	w.takeOver(eventlog.Kernel)
+	return []*walk{w}
 }
 
-// grubItem is an event that GRUB caused.
-type grubItem struct {
-	index int // in the log
-	kind  itemKind
-	text  string // of the boot string
-	// For isFile:
-	file    grubFile
-	payload bool // a kernel or an initial ramdisk, rather than a script or a module
-	kernel  bool
-	found   finding
+func (w *walk) grubLost(err error) []*walk {
+	w.doubt("what GRUB will do cannot be told: "+err.Error(), 4, 8, 9)
+	w.takeOver(eventlog.Kernel)
+	return []*walk{w}
 }
 
-type itemKind int
+func (w *walk) grubString(prefix string, e effect) {
+	w.measure(Event{Stage: eventlog.GRUB, PCR: 8, Type: eventlog.IPL, Data: []byte(prefix + e.text + "\x00"),
+		Reason: fmt.Sprintf("%s line %d", path.Base(e.script), e.line), Source: e.script}, []byte(e.text))
+}
 
-const (
-	isCommand itemKind = iota
-	isCmdline
-	isFile
-	isLoad   // a program, or the certificate that it is accepted for
-	isAction // the firmware's, on GRUB's behalf
-	isOther
-)
+type grubBefore struct {
+	before      []int
+	script      string
+	device      string // of the script
+	configfile  bool
+	known       map[string]bool
+	kernelLoads int
+}
 
-// session is what GRUB did at the boot in the log.
-type session struct{ items []grubItem }
-
-func (f *follower) grubSession(c Component) session {
-	var s session
+// lastGRUB finds what GRUB did in the log before its first script.
+func (w *walk) lastGRUB(r run) (grubBefore, error) {
+	s := grubBefore{known: make(map[string]bool)}
+	if w.base == nil {
+		return s, fmt.Errorf("there is no log")
+	}
 	command := ""
-	for _, i := range c.Events {
-		item := f.grubItem(i)
-		switch item.kind {
-		case isCommand:
-			command, _, _ = strings.Cut(item.text, " ")
-		case isFile:
-			item.kernel = command == "linux" || command == "linuxefi"
-			item.payload = item.kernel || command == "initrd" || command == "initrdefi"
-			item.found = f.files.trace(item.file.path, contents, f.digests(i))
-		}
-		s.items = append(s.items, item)
-	}
-	return s
-}
-
-func (f *follower) grubItem(i int) grubItem {
-	item := grubItem{index: i, kind: isOther}
-	switch b := f.body(i).(type) {
-	case eventlog.BootString:
-		item.text = b.Text
-		switch b.Source {
-		case eventlog.GRUBCommand:
-			item.kind = isCommand
-		case eventlog.KernelCommand:
-			item.kind = isCmdline
-		case eventlog.BootFile:
-			if file, ok := parseGRUBFile(b.Text, ""); ok {
-				item.kind, item.file = isFile, file
-			}
-		}
-	case eventlog.Image, eventlog.Variable:
-		item.kind = isLoad
-	case eventlog.Action:
-		item.kind = isAction
-	}
-	return item
-}
-
-// changedScript returns the first file that changes and steers what GRUB does,
-// or nil.
-func (s session) changedScript() *grubItem {
-	for k := range s.items {
-		if it := &s.items[k]; it.kind == isFile && !it.payload && it.found.changed {
-			return it
-		}
-	}
-	return nil
-}
-
-// sameScripts predicts a GRUB that runs the same commands.
-func (f *follower) sameScripts(s session) {
-	kernel := ""
-	for _, it := range s.items {
-		switch it.kind {
-		case isFile:
-			f.put(it.index, f.found(it.index, it.found))
-			if it.kernel {
-				kernel = it.file.path
-			}
-		case isLoad:
-			f.loaded(it.index, kernel)
-		case isAction:
-			f.copied(it.index, "every boot hands over the machine in the same way")
-		default:
-			f.copied(it.index, "GRUB's scripts stay as they are")
-			if title, ok := strings.CutPrefix(it.text, "setparams "); ok {
-				f.entry = title
-			}
-		}
-	}
-}
-
-// loaded predicts the measurement of a program that GRUB loads: the kernel that
-// it read before, unless the event names another file.
-func (f *follower) loaded(i int, kernel string) {
-	img, ok := f.body(i).(eventlog.Image)
-	switch {
-	case !ok:
-		f.copied(i, "the certificate that the next program is accepted for is taken to stay the same")
-	case img.Path.File != "":
-		f.image(i, img.Path.File)
-	case kernel != "":
-		f.image(i, kernel)
-	case len(f.changes) == 0:
-		f.copied(i, "no file changes")
-	default:
-		f.unknown(i, "GRUB loaded a program from memory, and the log does not tell from which file")
-	}
-}
-
-// notRun says that the next boot's scripts could not be run. Events before item
-// start are known.
-func (f *follower) notRun(s session, start int, err error) {
-	reason := "what GRUB will do cannot be told: " + err.Error()
-	f.beforeScripts(s, start)
-	for _, it := range s.items[start:] {
-		if it.kind == isAction {
-			f.copied(it.index, "every boot hands over the machine in the same way")
+	for i := range w.base.explained {
+		x := &w.base.explained[i]
+		if x.Stage != eventlog.GRUB {
 			continue
 		}
-		f.unknown(it.index, reason)
+		switch b := x.Body.(type) {
+		case eventlog.BootString:
+			switch b.Source {
+			case eventlog.GRUBCommand:
+				s.known[b.Text] = true
+				if s.script == "" {
+					s.before = append(s.before, i)
+					command, _, _ = strings.Cut(b.Text, " ")
+				}
+			case eventlog.BootFile:
+				if s.script == "" {
+					s.script, s.configfile = b.Text, command != "source" && command != "."
+					f, _ := parseGRUBFile(b.Text, "")
+					s.device = f.device
+				}
+			}
+		case eventlog.Image:
+			s.kernelLoads++
+		}
 	}
-	f.doubt(reason, 4, 8, 9)
+	if s.script == "" {
+		return s, fmt.Errorf("no script in the log")
+	}
+	return s, nil
 }
 
-// beforeScripts predicts what GRUB does before it opens item start, its first
-// script: what is built into it.
-func (f *follower) beforeScripts(s session, start int) {
-	for _, it := range s.items[:start] {
-		switch it.kind {
-		case isFile:
-			f.put(it.index, f.found(it.index, it.found))
-		case isLoad:
-			f.loaded(it.index, "")
-		default:
-			f.copied(it.index, "built into GRUB, which stays as it is")
-		}
-	}
-}
+const maxSearches = 16
 
-// newScripts runs the scripts of the next boot, after those of the boot in the
-// log have led to the events there. It returns the index of the item where that
-// begins.
-func (f *follower) newScripts(s session) (int, error) {
-	start, err := f.firstScript(s)
-	if err != nil {
-		return start, err
-	}
-	m, err := f.fitGRUB(s, start)
-	if err != nil {
-		return start, err
-	}
-	events, title, err := m.next()
-	if err != nil {
-		return start, err
-	}
-	f.beforeScripts(s, start)
-	for _, e := range events {
-		f.put(s.items[start].index, e)
-	}
-	for _, it := range s.items[start:] {
-		if it.kind == isAction {
-			f.copied(it.index, "every boot hands over the machine in the same way")
-		}
-	}
-	f.entry = title
-	if f.enforced && m.resigned() {
-		f.doubt("the kernel is not signed as before, so that another certificate may be measured", 7)
-	}
-	return start, nil
-}
-
-// firstScript finds the first script whose text at the last boot is known.
-func (f *follower) firstScript(s session) (int, error) {
-	for k := range s.items {
-		it := &s.items[k]
-		if it.kind != isFile || it.payload {
-			continue
-		}
-		if old, ok := f.lastFile(it.file.path); ok && old.Text != "" {
-			return k, nil
-		}
-		if it.found.changed {
-			return k, fmt.Errorf("%s, and its text at the last boot is not in a manifest", it.found.reason)
-		}
-	}
-	return 0, fmt.Errorf("no script of the last boot is in a manifest")
-}
-
-// lastFile returns a file as it was at the last boot. Where its manifest lacks
-// it, the next one's is tried: the log will tell whether it is the same.
-func (f *follower) lastFile(path string) (File, bool) {
-	file, _, ok := f.files.Old.find(path, false)
-	if !ok {
-		file, _, ok = f.files.New.find(path, false)
-	}
-	return file, ok
+// knownVolume reports whether the file system that a script searches for is the
+// one that GRUB was read from, as far as the manifest tells.
+func (w *walk) knownVolume(uuid string) bool {
+	return len(w.files.Volumes) == 1 && (w.volume.UUID == "" || strings.EqualFold(w.volume.UUID, uuid))
 }

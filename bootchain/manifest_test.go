@@ -26,7 +26,7 @@ func TestMeasure(t *testing.T) {
 		"boot/broken.efi":     {Data: broken()},
 		"boot/empty":          {},
 		"boot/nowhere":        {Data: []byte("gone"), Mode: fs.ModeSymlink},
-	})
+	}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestMeasure(t *testing.T) {
 	if got, want := m.Files["/boot/empty"].Digests[pcr.SHA256], pcr.SHA256.Sum(); !bytes.Equal(got, want) {
 		t.Errorf("an empty file: %v, want %v", got, want)
 	}
-	if err := m.Check(); err != nil {
+	if err := (bootchain.Manifest{Volumes: []bootchain.Volume{m}}).Check(); err != nil {
 		t.Error(err)
 	}
 }
@@ -67,11 +67,11 @@ func broken() []byte {
 
 // A file without random access is measured as one with it.
 func TestMeasureStream(t *testing.T) {
-	direct, err := bootchain.MeasureFile("x.efi", bytes.NewReader(broken()))
+	direct, err := bootchain.MeasureFile("x.efi", bytes.NewReader(broken()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, err := bootchain.MeasureFile("x.efi", io.MultiReader(bytes.NewReader(broken())))
+	stream, err := bootchain.MeasureFile("x.efi", io.MultiReader(bytes.NewReader(broken())), nil)
 	if err != nil || !reflect.DeepEqual(direct, stream) {
 		t.Errorf("%+v, want %+v, %v", stream, direct, err)
 	}
@@ -96,10 +96,13 @@ func TestManifestJSON(t *testing.T) {
 func TestReadManifestErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", "read manifest: unexpected end"},
-		{`{"files":{"/a":{"digests":{"sha256":"00"}}}}`, "/a: sha256 digest of 1 bytes"},
-		{`{"files":{"/a":{}}}`, "/a: no digests"},
-		{`{"files":{"a":{"digests":{"sha1":"` + strings.Repeat("00", 20) + `"}}}}`, "does not begin with a slash"},
-		{`{"files":{"/a":{"text":"x","digests":{"sha1":"` + strings.Repeat("00", 20) + `"}}}}`, "not that of the text"},
+		{"{}", "no volumes"},
+		{`{"volumes":[{"files":{},"joined":{"/a+/b":{"sha256":"00"}}}]}`, "/a+/b: sha256 digest of 1 bytes"},
+		{`{"volumes":[{"files":{},"packed":{"/a":{"archives":[{"name":"x","pcr":4}]}}}]}`, "in PCR 4"},
+		{`{"volumes":[{"files":{"/a":{"digests":{"sha256":"00"}}}}]}`, "/a: sha256 digest of 1 bytes"},
+		{`{"volumes":[{"files":{"/a":{}}}]}`, "/a: no digests"},
+		{`{"volumes":[{"files":{"a":{"digests":{"sha1":"` + strings.Repeat("00", 20) + `"}}}}]}`, "does not begin with a slash"},
+		{`{"volumes":[{"files":{"/a":{"text":"x","digests":{"sha1":"` + strings.Repeat("00", 20) + `"}}}}]}`, "not that of the text"},
 	} {
 		if _, err := bootchain.ReadManifest(strings.NewReader(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.text, err, test.want)

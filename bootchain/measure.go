@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bootseal/bootseal/internal/pe"
@@ -17,13 +18,20 @@ import (
 const (
 	maxText    = 1 << 20   // bytes of a script that a manifest carries
 	maxInPiece = 512 << 20 // bytes of a program in a file system without random access
+	maxData    = 64 << 10  // bytes of a section that a manifest carries
+	maxFiles   = 100000
 )
 
-// Measure returns the manifest of a volume: of every regular file, and of every
-// link to one. Use the file system of an [os.Root] for a tree that others can
-// write to, whose links may lead out of it.
-func Measure(fsys fs.FS) (Manifest, error) {
-	m := Manifest{Files: make(map[string]File)}
+// Measure returns a volume's files: every regular file, and every link to one, in
+// the given banks, or in all that TPMs have in practice. Use the file system of
+// an [os.Root] for a tree that others can write to, whose links may lead out of
+// it. Progress, which may be nil, is called with the path of each file before it
+// is read.
+func Measure(fsys fs.FS, banks []pcr.Bank, progress func(path string)) (Volume, error) {
+	if len(banks) == 0 {
+		banks = pcr.Banks()
+	}
+	v := Volume{Files: make(map[string]File)}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -35,26 +43,35 @@ func Measure(fsys fs.FS) (Manifest, error) {
 		if err != nil || !info.Mode().IsRegular() {
 			return err
 		}
-		f, err := measureNamed(fsys, name)
+		if len(v.Files) >= maxFiles {
+			return fmt.Errorf("more than %d files: is this a boot partition?", maxFiles)
+		}
+		if progress != nil {
+			progress("/" + name)
+		}
+		f, err := measureNamed(fsys, name, banks)
 		if err != nil {
 			return err
 		}
-		m.Files["/"+name] = f
+		v.Files["/"+name] = f
 		return nil
 	})
 	if err != nil {
-		return Manifest{}, fmt.Errorf("measure files: %w", err)
+		return Volume{}, fmt.Errorf("measure files: %w", err)
 	}
-	return m, nil
+	if err := v.join(fsys, banks); err != nil {
+		return Volume{}, err
+	}
+	return v, v.pack(fsys, banks)
 }
 
-func measureNamed(fsys fs.FS, name string) (File, error) {
+func measureNamed(fsys fs.FS, name string, banks []pcr.Bank) (File, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return File{}, err
 	}
 	defer f.Close()
-	m, err := MeasureFile(name, f)
+	m, err := MeasureFile(name, f, banks)
 	if err != nil {
 		return File{}, fmt.Errorf("measure %s: %w", name, err)
 	}
@@ -62,9 +79,11 @@ func measureNamed(fsys fs.FS, name string) (File, error) {
 }
 
 // MeasureFile returns what a manifest says about one file, which is read from
-// its start. The name tells scripts.
-func MeasureFile(name string, r io.Reader) (File, error) {
-	var text bytes.Buffer
+// its start, in the given banks, or in all. The name tells scripts.
+func MeasureFile(name string, r io.Reader, banks []pcr.Bank) (File, error) {
+	if len(banks) == 0 {
+		banks = pcr.Banks()
+	}
 	var first [2]byte
 	n, err := io.ReadFull(r, first[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -84,76 +103,190 @@ func MeasureFile(name string, r io.Reader) (File, error) {
 		b := bytes.NewReader(data)
 		all, at = b, b
 	}
-	sums := newSums()
-	script := path.Ext(name) == ".cfg"
-	to := sums.writer()
-	if script {
-		to = io.MultiWriter(to, &limited{&text, maxText + 1})
-	}
+	sums := newSums(banks)
 	f := File{}
-	if f.Size, err = io.Copy(to, all); err != nil {
+	var text bytes.Buffer
+	if isText(name) {
+		all = io.TeeReader(all, &limited{&text, maxText + 1})
+	}
+	if f.Size, err = sums.read(all); err != nil {
 		return File{}, err
 	}
 	f.Digests = sums.digests()
-	if script && text.Len() <= maxText && utf8.Valid(text.Bytes()) {
-		f.Text = text.String()
-	}
 	if program {
-		f.Program = measureProgram(at, f.Size)
+		f.Program = measureProgram(at, f.Size, banks)
+	}
+	if text.Len() <= maxText && utf8.Valid(text.Bytes()) {
+		f.Text = text.String()
 	}
 	return f, nil
 }
 
+// isText tells the scripts and configuration files of boot loaders.
+func isText(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	return slices.Contains([]string{".cfg", ".conf"}, path.Ext(base)) || base == "grubenv"
+}
+
 // measureProgram returns nil for a file that only begins like a program.
-func measureProgram(r io.ReaderAt, size int64) *Program {
+func measureProgram(r io.ReaderAt, size int64, banks []pcr.Bank) *Program {
 	file, err := pe.Open(r, size)
 	if errors.Is(err, pe.ErrNotPE) {
 		return nil
 	}
-	sums := newSums()
-	if err == nil {
-		err = file.Hash(sums.writer())
-	}
 	if err != nil {
 		return &Program{Problem: err.Error()}
 	}
-	p := &Program{Authenticode: sums.digests()}
-	signers, err := file.Signers()
-	if err != nil {
-		p.Problem = err.Error()
-		return p
+	p := authenticode(file, banks)
+	if p.Problem == "" {
+		signers, err := file.Signers()
+		if err != nil {
+			p.Problem = err.Error()
+		}
+		for _, s := range signers {
+			p.Signers = append(p.Signers, Signer{Subject: s.Subject, SHA256: s.SHA256[:], Chain: s.Chain})
+		}
 	}
-	for _, s := range signers {
-		p.Signers = append(p.Signers, Signer{Subject: s.Subject, SHA256: s.SHA256[:]})
-	}
+	p.readSections(file, banks)
+	p.Version = p.findVersion(file)
 	return p
 }
 
-// sums are hashes in the banks that TPMs have in practice.
-type sums map[pcr.Bank]hash.Hash
-
-func newSums() sums {
-	s := make(sums)
-	for _, b := range pcr.Banks() {
-		s[b] = b.New()
+func authenticode(file *pe.File, banks []pcr.Bank) *Program {
+	sums := newSums(banks)
+	if err := file.Hash(sums); err != nil {
+		return &Program{Problem: err.Error()}
 	}
-	return s
+	return &Program{Authenticode: sums.digests()}
 }
 
-func (s sums) writer() io.Writer {
-	var all []io.Writer
-	for _, h := range s {
-		all = append(all, h)
-	}
-	return io.MultiWriter(all...)
+// kept are the sections whose contents decide, and are small.
+func kept(name string) bool {
+	return slices.Contains([]string{".sbat", ".sbatlevel", ".vendor_cert", ".sdmagic", ".osrel", ".cmdline",
+		".uname", ".profile"}, name)
 }
 
-func (s sums) digests() map[pcr.Bank]pcr.Digest {
-	out := make(map[pcr.Bank]pcr.Digest)
-	for b, h := range s {
-		out[b] = h.Sum(nil)
+// measured are the sections that systemd-stub measures (UAPI.5), and those of its
+// add-ons.
+func measured(name string) bool {
+	return slices.Contains([]string{".linux", ".osrel", ".cmdline", ".initrd", ".ucode", ".splash", ".dtb", ".uname",
+		".sbat", ".pcrsig", ".pcrpkey", ".profile", ".dtbauto", ".hwids", ".efifw"}, name)
+}
+
+func (p *Program) readSections(file *pe.File, banks []pcr.Bank) {
+	unified := slices.ContainsFunc(file.Sections(), func(s pe.Section) bool {
+		return slices.Contains([]string{".sdmagic", ".linux", ".cmdline"}, s.Name)
+	})
+	for _, s := range file.Sections() {
+		if !kept(s.Name) && (!unified || !measured(s.Name)) {
+			continue
+		}
+		section, err := p.readSection(file, s, unified && measured(s.Name), banks)
+		if err != nil {
+			p.Problem = err.Error()
+			return
+		}
+		p.Sections = append(p.Sections, section)
 	}
-	return out
+}
+
+func (p *Program) readSection(file *pe.File, s pe.Section, digests bool, banks []pcr.Bank) (Section, error) {
+	out := Section{Name: s.Name, Size: s.Size}
+	if kept(s.Name) && s.Size <= maxData {
+		data, err := file.Contents(s, maxData)
+		if err != nil {
+			return out, err
+		}
+		out.Data = data
+	}
+	if digests {
+		r, err := file.Open(s)
+		if err != nil {
+			return out, err
+		}
+		sums := newSums(banks)
+		if _, err := sums.read(r); err != nil {
+			return out, err
+		}
+		out.Digests = sums.digests()
+	}
+	if s.Name != ".linux" {
+		return out, nil
+	}
+	inner := file.At(s)
+	kernel, err := pe.Open(inner, inner.Size())
+	if err == nil {
+		out.Program = authenticode(kernel, banks)
+		out.Program.Version = linuxVersion(kernel)
+	}
+	return out, nil
+}
+
+func linuxVersion(file *pe.File) string {
+	text, ok := file.Linux()
+	if !ok {
+		return ""
+	}
+	release, _, _ := strings.Cut(text, " ")
+	return strings.TrimSpace("Linux " + release)
+}
+
+const (
+	maxIdent   = 4 << 20 // bytes of a program that is searched for its version
+	shimIdent  = "UEFI SHIM\n$Version: "
+	magicIdent = "#### LoaderInfo: "
+)
+
+// findVersion looks for what a program says that it is, in the form that shim and
+// systemd write for that purpose.
+func (p *Program) findVersion(file *pe.File) string {
+	if v := linuxVersion(file); v != "" {
+		return v
+	}
+	if s, ok := p.section(".sdmagic"); ok {
+		text := strings.TrimPrefix(string(bytes.TrimRight(s.Data, "\x00")), magicIdent)
+		return strings.TrimSuffix(text, " ####")
+	}
+	for _, s := range file.Sections() {
+		if s.Name != ".data.ident" && s.Name != ".data" && s.Name != ".rodata" {
+			continue
+		}
+		data, err := file.Contents(s, maxIdent)
+		if err != nil {
+			continue
+		}
+		if v := identIn(data, p); v != "" {
+			return v
+		}
+	}
+	if i := slices.IndexFunc(p.sbat(), func(c sbatComponent) bool { return strings.HasPrefix(c.name, "grub") }); i >= 0 {
+		components := p.sbat()
+		return "GRUB " + components[len(components)-1].version
+	}
+	return ""
+}
+
+// identIn finds the version in a section's data. shim's helpers have none, but
+// the texts that they show.
+func identIn(data []byte, p *Program) string {
+	_, isShim := p.section(".vendor_cert")
+	if at := bytes.Index(data, []byte(shimIdent)); at >= 0 && isShim {
+		rest := data[at+len(shimIdent):]
+		if end := bytes.IndexAny(rest, "$\n\x00"); end >= 0 {
+			return "UEFI SHIM " + strings.TrimSpace(string(rest[:end]))
+		}
+	}
+	if isShim || !has(p.sbat(), "shim") {
+		return ""
+	}
+	switch {
+	case bytes.Contains(data, utf16LE("MOK management")):
+		return "MokManager"
+	case bytes.Contains(data, utf16LE("BOOTX64.CSV")), bytes.Contains(data, utf16LE("BOOTAA64.CSV")),
+		bytes.Contains(data, utf16LE("\\EFI\\BOOT\\")):
+		return "shim fallback"
+	}
+	return ""
 }
 
 // limited keeps the first n bytes and swallows the rest.

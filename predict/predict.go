@@ -1,7 +1,7 @@
 // Package predict says which PCR values the next boot of a machine will have,
 // event by event, and why.
 //
-//	p, err := predict.Next(log, old, new)
+//	p, err := predict.Next(predict.Input{Machine: machine})
 //	p.Paths[0].PCRs        values by bank and PCR
 //	p.Paths[0].Unknown     PCRs that must not be sealed to
 //	p.Paths[0].Events      each with stage, file, reason and confidence
@@ -16,7 +16,6 @@ package predict
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/bootseal/bootseal/bootchain"
 	"github.com/bootseal/bootseal/eventlog"
@@ -32,10 +31,12 @@ type Prediction struct {
 
 // Path is one way that the next boot may take.
 type Path struct {
-	Name  string `json:"name"`  // "firmware, shim, GRUB, Linux kernel"
-	Entry string `json:"entry"` // title of GRUB's menu entry, or ""
-	// PCRs are the predicted values, in the log's banks. PCRs in Unknown have none,
-	// nor do banks for which an event has no digest.
+	Name  string `json:"name"`  // "Boot0002 UEFI Misc Device, shim, GRUB, Debian GNU/Linux"
+	Entry string `json:"entry"` // of the boot menu: title or identifier, or ""
+	// Halts says why this way leads to no operating system, "" if it does.
+	Halts string `json:"halts,omitempty"`
+	// PCRs are the predicted values. PCRs in Unknown have none, nor do banks for
+	// which an event has no digest.
 	PCRs   pcr.Values `json:"pcrs"`
 	Events []Event    `json:"events"`
 	// Unknown are the PCRs, ascending, whose values cannot be told: never seal to
@@ -64,47 +65,77 @@ type Event struct {
 	Data []byte `json:"data"`
 }
 
-// Next predicts the next boot of the machine that wrote the baseline, which
-// booted the files of manifest old and will boot those of manifest new. They may
-// be the same: then nothing was changed.
-//
-// A manifest should have all files that are measured: firmware loads, GRUB's
-// scripts, kernel and initial ramdisk. What neither has is taken to stay as it
-// is, and the event says so. A changed script of GRUB needs both texts.
-func Next(baseline *eventlog.Log, old, new bootchain.Manifest) (*Prediction, error) {
-	boot, err := bootchain.Recognize(baseline)
+// Input is what a prediction is made from.
+type Input struct {
+	bootchain.Machine
+	// PCRs are the values that the machine's TPM has now, nil if they are not known.
+	// They tell whether systemd measures that the initial ramdisk was entered.
+	PCRs pcr.Values
+}
+
+// Next predicts the next boot of a machine. Errors are those of
+// [bootchain.Machine.Paths].
+func Next(in Input) (*Prediction, error) {
+	paths, err := in.Paths()
 	if err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
-	outcome, err := boot.Follow(bootchain.Files{Old: old, New: new})
-	if err != nil {
-		return nil, fmt.Errorf("predict: %w", err)
+	out := &Prediction{}
+	phase := in.entersInitrd()
+	for _, b := range paths {
+		p, err := newPath(b, in.spec(), phase)
+		if err != nil {
+			return nil, fmt.Errorf("predict: %w", err)
+		}
+		out.Paths = append(out.Paths, *p)
 	}
-	p := Path{Name: chainName(boot), Entry: outcome.Entry, spec: baseline.Spec}
-	for _, e := range outcome.Events {
+	return out, nil
+}
+
+// spec returns the header of the predicted log.
+func (in *Input) spec() eventlog.Spec {
+	if in.Log != nil {
+		return in.Log.Spec
+	}
+	banks := in.Banks
+	if len(banks) == 0 {
+		banks = pcr.Banks()
+	}
+	return eventlog.New(banks...).Spec
+}
+
+func newPath(b bootchain.Path, spec eventlog.Spec, phase bool) (*Path, error) {
+	p := &Path{Name: b.Name, Entry: b.Entry, Halts: b.Halts, spec: spec}
+	for _, e := range b.Events {
 		p.Events = append(p.Events, Event{Stage: e.Stage, PCR: e.PCR, Type: e.Type, Digests: e.Digests,
 			Confidence: e.Confidence, Reason: e.Reason, Source: e.Source, Baseline: e.Baseline, Data: e.Data})
+	}
+	if phase && slices.Contains(b.Stages, eventlog.SystemdStub) {
+		p.Events = append(p.Events, p.enterInitrd())
 	}
 	log := p.Log()
 	for i, x := range eventlog.Explain(log) {
 		p.Events[i].Description = x.Text
 	}
-	p.doubt(outcome.Doubts)
+	p.doubt(b.Doubts)
+	if b.Halts != "" {
+		p.doubt(haltDoubts(b.Halts))
+	}
 	values, err := log.Replay()
 	if err != nil {
-		return nil, fmt.Errorf("predict: %w", err)
+		return nil, err
 	}
 	p.PCRs = p.reliable(values)
-	return &Prediction{Paths: []Path{p}}, nil
+	return p, nil
 }
 
-// chainName lists the programs of a boot.
-func chainName(b *bootchain.Boot) string {
-	var names []string
-	for _, c := range b.Components {
-		names = append(names, c.Stage.Title())
+// haltDoubts leave no PCR that programs extend: whatever boots then is not this.
+func haltDoubts(reason string) []bootchain.Doubt {
+	var out []bootchain.Doubt
+	for _, i := range []int{4, 5, 7, 8, 9, 11, 12, 13, 14} {
+		out = append(out, bootchain.Doubt{PCR: i, Reason: "this way does not boot: " + reason})
 	}
-	return strings.Join(slices.Compact(names), ", ")
+	return out
 }
 
 // doubt sets Doubts and Unknown, each reason once.
@@ -115,6 +146,7 @@ func (p *Path) doubt(doubts []bootchain.Doubt) {
 		}
 	}
 	slices.SortStableFunc(p.Doubts, func(a, b bootchain.Doubt) int { return a.PCR - b.PCR })
+	p.Unknown = p.Unknown[:0]
 	for _, d := range p.Doubts {
 		p.Unknown = append(p.Unknown, d.PCR)
 	}

@@ -37,7 +37,7 @@ func TestAuthenticodeIsTheFirmwares(t *testing.T) {
 			t.Fatal(err)
 		}
 		programs := 0
-		for path, f := range b.Manifest.Files {
+		for path, f := range b.Manifest.Volumes[0].Files {
 			if f.Program == nil {
 				continue
 			}

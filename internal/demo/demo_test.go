@@ -75,10 +75,10 @@ func TestStoryBreaks(t *testing.T) {
 			r.Upgraded = r.Second
 		}, "step 5 "},
 		{"the manifest has a wrong digest of the new kernel", func(r *demo.Recordings) {
-			r.Upgraded.Manifest.Files[kernel56].Digests[pcr.SHA256][0] ^= 1
+			r.Upgraded.Manifest.Volumes[0].Files[kernel56].Digests[pcr.SHA256][0] ^= 1
 		}, "step 6 "},
 		{"the manifest lacks the new kernel", func(r *demo.Recordings) {
-			delete(r.Upgraded.Manifest.Files, kernel56)
+			delete(r.Upgraded.Manifest.Volumes[0].Files, kernel56)
 		}, "step 6 "},
 		{"the machine reported another PCR after the upgrade", func(r *demo.Recordings) {
 			r.Upgraded.PCRs[pcr.SHA256][4][0] ^= 1

@@ -51,7 +51,8 @@ func (s *Story) reseal() error {
 func (s *Story) predict() (*predict.Path, error) {
 	s.say("Its PCRs can be computed: from the log of the boot that runs, and from the files that will be booted. What " +
 		"the new files do not touch stays as it was measured; what they change is computed:")
-	prediction, err := predict.Next(s.boots.Second.Log, s.boots.Second.Manifest, s.boots.Upgraded.Manifest)
+	prediction, err := predict.Next(predict.Input{Machine: bootchain.Machine{Log: s.boots.Second.Log,
+		Booted: &s.boots.Second.Manifest, Files: s.boots.Upgraded.Manifest}, PCRs: s.boots.Second.PCRs})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@
 //	Open       headers, checked
 //	File.Hash  the bytes of the Authenticode digest
 //	File.Signers  the certificates that made the signatures
+//	File.Sections  the sections, which a unified kernel image has its parts in
+//	File.Linux    the version of a kernel
 //
 // Input is hostile: sizes and offsets are checked before they are used, and no
 // byte is hashed more often than the file has bytes.
@@ -50,6 +52,8 @@ type File struct {
 	size   int64
 	hashed []span // what the digest covers, in order
 	certs  span   // the certificate table; size 0 without one
+
+	sections []Section
 }
 
 // Open reads and checks the headers of a program of size bytes. The error wraps
@@ -59,7 +63,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{r: r, size: size}
+	f := &File{r: r, size: size, sections: h.sectionTable(r)}
 	sections, err := h.sections(size)
 	if err != nil {
 		return nil, err
@@ -82,6 +86,7 @@ type header struct {
 	sectionCount  int
 	sectionsAt    int
 	sizeOfHeaders int64
+	symbols       span // their offset and number
 }
 
 // readHeaders returns the headers and the offset of the optional header.
@@ -108,7 +113,8 @@ func readHeaders(r io.ReaderAt, size int64) (*header, int, error) {
 	if string(coff[:4]) != "PE\x00\x00" {
 		return nil, 0, fmt.Errorf("%w: no signature PE", ErrNotPE)
 	}
-	h := &header{sectionCount: int(le.Uint16(coff[6:])), optionalSize: int(le.Uint16(coff[20:]))}
+	h := &header{sectionCount: int(le.Uint16(coff[6:])), optionalSize: int(le.Uint16(coff[20:])),
+		symbols: span{int64(le.Uint32(coff[12:])), int64(le.Uint32(coff[16:]))}}
 	opt := at + coffHeaderSize
 	h.sectionsAt = int(opt) + h.optionalSize
 	switch {

@@ -193,8 +193,13 @@ func TestSigners(t *testing.T) {
 	two, second := signature(t, "Two\n\x1b[2J")
 	got, err := signers(build(true, nil, slices.Concat(one, two)))
 	want := []pe.Signer{{Subject: "One", SHA256: first}, {Subject: "Two??[2J", SHA256: second}}
-	if err != nil || !slices.Equal(got, want) {
+	if err != nil || !slices.EqualFunc(got, want, func(a, b pe.Signer) bool { return a.Subject == b.Subject && a.SHA256 == b.SHA256 }) {
 		t.Errorf("signers are %v, %v; want %v", got, err, want)
+	}
+	for _, s := range got {
+		if len(s.Chain) == 0 || sha256.Sum256(s.Chain[0]) != s.SHA256 {
+			t.Errorf("%s: its chain of %d does not begin with its certificate", s.Subject, len(s.Chain))
+		}
 	}
 	if got, err := signers(build(true, nil, nil)); len(got) > 0 || err != nil {
 		t.Errorf("an unsigned program: %v, %v", got, err)

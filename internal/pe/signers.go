@@ -25,6 +25,9 @@ const (
 type Signer struct {
 	Subject string   // one printable line: the common name, or all of the name
 	SHA256  [32]byte // of the certificate
+	// Chain are the certificates that came with the signature, in DER: the
+	// signer's first, then the others in the order of the signature.
+	Chain [][]byte
 }
 
 // Signers returns the signer of each signature, in the order of the certificate
@@ -132,9 +135,26 @@ func findSigner(certificates []byte, id issuerAndSerial) (Signer, error) {
 			!bytes.Equal(id.Issuer.FullBytes, c.TBS.Issuer.FullBytes) {
 			continue
 		}
-		return Signer{Subject: commonName(c.TBS.Subject.FullBytes), SHA256: sha256.Sum256(raw.FullBytes)}, nil
+		return Signer{Subject: commonName(c.TBS.Subject.FullBytes), SHA256: sha256.Sum256(raw.FullBytes),
+			Chain: chain(certificates, raw.FullBytes)}, nil
 	}
 	return Signer{}, errNoSigner
+}
+
+// chain returns all certificates, the signer's first.
+func chain(certificates, signer []byte) [][]byte {
+	out := [][]byte{signer}
+	for rest := certificates; len(rest) > 0; {
+		var raw asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &raw); err != nil {
+			break
+		}
+		if !bytes.Equal(raw.FullBytes, signer) {
+			out = append(out, raw.FullBytes)
+		}
+	}
+	return out
 }
 
 func commonName(der []byte) string {

@@ -1,0 +1,96 @@
+package predict_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bootseal/bootseal/bootchain"
+	"github.com/bootseal/bootseal/internal/boots"
+	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/pcr"
+)
+
+// What cannot be told is unknown, with a reason, and the other PCRs stay right.
+func TestUnknown(t *testing.T) {
+	old, upgraded := load(t, boots.Second), load(t, boots.Upgraded)
+	cfg := upgraded.Manifest.Volumes[0].Files[grubCfg].Text
+	edit := func(from, to string) bootchain.Manifest {
+		if !strings.Contains(cfg, from) {
+			t.Fatalf("grub.cfg has no %q", from)
+		}
+		return withText(t, upgraded.Manifest, grubCfg, strings.Replace(cfg, from, to, 1))
+	}
+	for _, test := range []struct {
+		name     string
+		old, new bootchain.Manifest
+		doubt    []int
+		reason   string // of the first
+	}{
+		{"a kernel that is not there", old.Manifest, edit("linux\t/boot/vmlinuz-6.1.0-56", "linux\t/boot/vmlinuz-6.1.0-57"), []int{4, 8, 9}, "vmlinuz-6.1.0-57"},
+		{"a manifest of another boot", upgraded.Manifest, upgraded.Manifest, []int{4, 8, 9}, "of the last boot is not what the model leads to"},
+	} {
+		p := next(t, old.Log, test.old, test.new)
+		if got := doubted(p); !slices.Equal(got, test.doubt) {
+			t.Errorf("%s: PCRs %v are unknown, want %v: %v", test.name, got, test.doubt, p.Doubts)
+			continue
+		}
+		if got := reasons(p, test.doubt[0]); !strings.Contains(got, test.reason) {
+			t.Errorf("%s: the reason is %q, want %q in it", test.name, got, test.reason)
+		}
+		if m := misses(t, p, upgraded.PCRs); len(m) > 0 {
+			t.Errorf("%s: PCRs %v are wrong rather than unknown", test.name, m)
+		}
+	}
+}
+
+// A way on which a program is missing or will be refused halts, and says why.
+func TestHalts(t *testing.T) {
+	c := loadChain(t, "a-shim-grub-sb")
+	s := c.step(t, second)
+	kernel := c.after.Volumes[0].Files[kernel56].Program
+	grub := c.after.Volumes[0].Files["/EFI/BOOT/grubx64.efi"].Program
+	forbid := func(digest pcr.Digest) efivars.Set {
+		v := c.vars.Clone()
+		dbx, _ := v.Get("dbx", efivars.ImageSecurity)
+		v.Put("dbx", efivars.ImageSecurity, append(slices.Clone(dbx), efivars.HashList(make([]byte, 16), digest)...))
+		return v
+	}
+	newLevel := c.vars.Clone()
+	newLevel.Put("SbatLevelRT", efivars.Shim, []byte("sbat,1,2030010100\ngrub,99\n"))
+	otherDB := c.vars.Clone()
+	pk, _ := otherDB.Get("PK", efivars.Global)
+	otherDB.Put("db", efivars.ImageSecurity, pk)
+	for _, test := range []struct {
+		name  string
+		files bootchain.Manifest
+		vars  efivars.Set
+		want  string
+	}{
+		{"GRUB is gone", without(c.after, "/EFI/BOOT/grubx64.efi"), c.vars, "/EFI/BOOT/grubx64.efi, which shim starts, is not there"},
+		{"GRUB's digest is in dbx", c.after, forbid(grub.Authenticode[pcr.SHA256]), "shim refuses /EFI/BOOT/grubx64.efi: its digest is in dbx"},
+		{"the kernel's digest is in dbx", c.after, forbid(kernel.Authenticode[pcr.SHA256]), "shim refuses /boot/vmlinuz-6.1.0-56-cloud-amd64: its digest is in dbx"},
+		{"GRUB's generation is revoked", c.after, newLevel, "grub has generation 5, the revocation level demands 99"},
+		{"db has other certificates", c.after, otherDB, "the firmware refuses /EFI/BOOT/BOOTX64.EFI: no entry of db"},
+		{"the kernel is not signed", withFile(c.after, kernel56, func(f bootchain.File) *bootchain.File {
+			f.Program.Signers = nil
+			return &f
+		}), c.vars, "as it is not signed"},
+		{"the kernel is no program", withFile(c.after, kernel56, func(f bootchain.File) *bootchain.File {
+			f.Program = nil
+			return &f
+		}), c.vars, "is no program that can be read"},
+	} {
+		in := c.machine(s, test.files)
+		in.Vars = test.vars
+		p := predictFirst(t, in)
+		if !strings.Contains(p.Halts, test.want) {
+			t.Errorf("%s: halts %q, want %q in it", test.name, p.Halts, test.want)
+		}
+		for _, i := range always.Indexes() {
+			if !slices.Contains(p.Unknown, i) {
+				t.Errorf("%s: PCR %d is known", test.name, i)
+			}
+		}
+	}
+}
