@@ -7,6 +7,7 @@
 //	pcr                    PCR banks, selections, values; Extend
 //	eventlog               TCG event logs: parse, replay, verify, explain, compare
 //	bootchain              what each boot stage measures, and what it starts next
+//	bootchain/grub         GRUB's scripts: what they run, open and boot, by outcome
 //	predict                a machine and the coming files -> PCR values, with reasons
 //	seal                   policies, seal, unseal, reseal, over any go-tpm transport
 //	attest                 evidence: an attestation key and a quote
