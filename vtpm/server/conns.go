@@ -26,6 +26,17 @@ type endpoint struct {
 	clients int // served at a time; 0: maxConnections
 }
 
+// lingering is a listener whose connections linger.
+type lingering struct{ net.Listener }
+
+func (l lingering) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return linger(conn), nil
+}
+
 // serve serves the endpoints until ctx is done, which is no error, or a listener
 // fails. It closes listeners and connections, and returns after the last handler
 // did.

@@ -3,9 +3,7 @@ package server
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"net"
-	"os"
 	"time"
 
 	"github.com/bootseal/bootseal/vtpm"
@@ -37,47 +35,20 @@ func ServeRaw(ctx context.Context, l net.Listener, t *vtpm.TPM) error {
 }
 
 func serveRaw(ctx context.Context, l net.Listener, t *vtpm.TPM, patience time.Duration) error {
-	return serve(ctx, endpoint{Listener: l, handle: func(conn net.Conn) { serveRawConn(conn, t, patience) }})
+	return serve(ctx, endpoint{Listener: lingering{l}, handle: func(conn net.Conn) { serveRawConn(conn, t, patience) }})
 }
 
 func serveRawConn(conn net.Conn, t *vtpm.TPM, patience time.Duration) {
-	buf := make([]byte, rawBuffer)
+	c := newCommands(conn, patience, complete)
 	for {
-		n, err := readMessage(conn, buf, patience, complete)
+		cmd, err := c.next()
 		if err != nil {
 			return
 		}
-		response := t.Execute(0, buf[:n])
-		if conn.SetWriteDeadline(time.Now().Add(messageTimeout)) != nil {
-			return
-		}
-		if _, err := conn.Write(response); err != nil {
+		if err := c.respond(t.Execute(0, cmd)); err != nil {
 			return
 		}
 	}
-}
-
-// readMessage reads one command into buf: what comes at once, and then the rest until
-// it is complete, which its header promises, as long as the patience lasts.
-func readMessage(conn net.Conn, buf []byte, patience time.Duration, complete func([]byte) bool) (int, error) {
-	n, err := conn.Read(buf)
-	if err != nil || complete(buf[:n]) {
-		return n, err
-	}
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		return 0, err
-	}
-	for n < len(buf) && !complete(buf[:n]) {
-		m, err := conn.Read(buf[n:])
-		n += m
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			break
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
-	return n, conn.SetReadDeadline(time.Time{})
 }
 
 // complete reports whether cmd has a header, and is as long as it says.

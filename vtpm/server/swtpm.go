@@ -121,10 +121,10 @@ func (s *Swtpm) Serve(ctx context.Context) error {
 		endpoints = append(endpoints, endpoint{s.o.Control, s.contained(s.serveControl), s.o.MaxClients})
 	}
 	if s.o.Data != nil {
-		endpoints = append(endpoints, endpoint{s.o.Data, s.contained(s.serveData), s.o.MaxClients})
+		endpoints = append(endpoints, endpoint{lingering{s.o.Data}, s.contained(s.serveData), s.o.MaxClients})
 	}
 	if s.o.DataConn != nil {
-		s.serveConn(s.o.DataConn, s.contained(s.serveData))
+		s.serveConn(linger(s.o.DataConn), s.contained(s.serveData))
 	}
 	if s.o.ControlConn != nil {
 		s.serveConn(s.o.ControlConn, s.contained(s.serveControl))

@@ -203,6 +203,7 @@ func (s *Swtpm) setData(conn net.Conn) result {
 		conn.Close()
 		return resultIOError
 	}
+	conn = linger(conn)
 	s.passed = conn
 	s.serveConn(conn, s.contained(func(conn net.Conn) {
 		defer func() {

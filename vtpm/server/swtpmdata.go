@@ -27,18 +27,15 @@ func (s *Swtpm) serveData(conn net.Conn) {
 	if s.o.Terminate {
 		defer s.stop()
 	}
-	buf := make([]byte, rawBuffer)
+	c := newCommands(conn, rawPatience, dataComplete)
 	for {
-		n, err := readMessage(conn, buf, rawPatience, dataComplete)
+		cmd, err := c.next()
 		if err != nil {
 			return
 		}
-		response := s.dataMessage(buf[:n])
-		clear(buf[:n])
-		if conn.SetWriteDeadline(time.Now().Add(messageTimeout)) != nil {
-			return
-		}
-		if _, err := conn.Write(response); err != nil || s.o.Disconnect {
+		response := s.dataMessage(cmd)
+		clear(cmd)
+		if err := c.respond(response); err != nil || s.o.Disconnect {
 			return
 		}
 	}

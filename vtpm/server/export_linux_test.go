@@ -1,0 +1,7 @@
+package server
+
+// Linger and LingerTime are for tests.
+var (
+	Linger     = linger
+	LingerTime = lingerTime
+)
