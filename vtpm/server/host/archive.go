@@ -71,7 +71,11 @@ func (h *Host) Import(ctx context.Context, name string, a *Archive, spec Spec) (
 		return Info{}, err
 	}
 	c.Manufactured = a.Manufactured
-	return h.create(ctx, name, c, spec.Start, func(t *vtpm.TPM, _ *Config) error {
+	return h.create(ctx, name, c, spec.Start, func(o vtpm.Options, _ *Config) error {
+		t, err := vtpm.New(o)
+		if err != nil {
+			return err
+		}
 		return t.RestoreState(vtpm.PermanentState, a.State)
 	})
 }

@@ -21,17 +21,18 @@ func (h *Host) Create(ctx context.Context, name string, spec Spec) (Info, error)
 	if c.Layout != "" && h.o.Manufacture == nil {
 		return Info{}, fmt.Errorf("%w: this host makes no TPM with the layout %q", ErrSpec, c.Layout)
 	}
-	return h.create(ctx, name, c, spec.Start, func(t *vtpm.TPM, c *Config) (err error) {
+	return h.create(ctx, name, c, spec.Start, func(o vtpm.Options, c *Config) (err error) {
 		if c.Layout == "" {
-			return nil
+			_, err = vtpm.New(o) // which has its seeds in the store
+			return err
 		}
-		c.Manufactured, err = h.o.Manufacture(ctx, t, name, c.Layout)
+		c.Manufactured, err = h.o.Manufacture(ctx, o, name, c.Layout)
 		return err
 	})
 }
 
-// create makes an instance whose TPM fill completes.
-func (h *Host) create(ctx context.Context, name string, c Config, start bool, fill func(*vtpm.TPM, *Config) error) (Info, error) {
+// create makes an instance whose TPM fill makes in a store.
+func (h *Host) create(ctx context.Context, name string, c Config, start bool, fill func(vtpm.Options, *Config) error) (Info, error) {
 	i, err := h.reserve(name)
 	if err != nil {
 		return Info{}, err
@@ -118,8 +119,8 @@ func (h *Host) place(name string, c Config) error {
 	return nil
 }
 
-// fill makes the TPM. The store keeps it.
-func (h *Host) fill(ctx context.Context, name string, c *Config, fill func(*vtpm.TPM, *Config) error) (err error) {
+// fill opens an empty store and has the TPM made in it.
+func (h *Host) fill(ctx context.Context, name string, c *Config, fill func(vtpm.Options, *Config) error) (err error) {
 	s, closer, err := h.openStore(name)
 	if err != nil {
 		return err
@@ -132,11 +133,11 @@ func (h *Host) fill(ctx context.Context, name string, c *Config, fill func(*vtpm
 	if len(records) != 0 {
 		return errors.New("there is a TPM's state already where the new one is to be")
 	}
-	t, err := h.newTPM(s, *c)
+	o, err := h.options(s, *c)
 	if err != nil {
 		return err
 	}
-	if err := fill(t, c); err != nil {
+	if err := fill(o, c); err != nil {
 		return err
 	}
 	return ctx.Err()
@@ -153,6 +154,11 @@ func (h *Host) discard(name string) error {
 	}
 	if h.o.OpenStore != nil {
 		if err := h.erase(name); err != nil {
+			return err
+		}
+	} else if c, ok := h.storeOptions(name).Counter.(interface{ Retire() error }); ok {
+		// So that there can be another instance of the name.
+		if err := c.Retire(); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,15 +19,16 @@ import (
 
 // Options configure a Host. The zero value is one without a key.
 type Options struct {
-	// OpenStore opens the state of an instance, which nobody else may have open. Nil keeps
-	// it in the instance's directory.
+	// StoreOptions says how the state of an instance is kept in its directory, such as
+	// encrypted. Nil is the zero store.Options for all. A counter that can be retired is
+	// when its instance is removed.
+	StoreOptions func(name string) store.Options
+	// OpenStore opens the state of an instance elsewhere than in its directory, where
+	// nobody else has it open. Nil keeps states in directories.
 	OpenStore func(name string) (vtpm.Store, io.Closer, error)
-	// Key encrypts the states that are kept in directories: store.KeySize bytes, or nil.
-	Key []byte
-	// Manufacture makes of a new TPM, which waits for TPM2_Startup, what a factory hands
-	// over, and leaves it shut down. It returns what it made, as JSON. Nil refuses each
-	// layout but "".
-	Manufacture func(ctx context.Context, t *vtpm.TPM, name, layout string) (json.RawMessage, error)
+	// Manufacture makes a TPM in an empty store with what a factory hands over, as the
+	// layout says. It returns what it made, as JSON. Nil refuses each layout but "".
+	Manufacture func(ctx context.Context, o vtpm.Options, name, layout string) (json.RawMessage, error)
 	// Report is told what happens, from any goroutine. It may be nil.
 	Report func(Event)
 }
@@ -50,10 +52,6 @@ type Host struct {
 //
 // Nothing runs until StartAll or Start.
 func Open(dir string, o Options) (*Host, error) {
-	if o.Key != nil && len(o.Key) != store.KeySize {
-		return nil, fmt.Errorf("a key of %d bytes: %d are right", len(o.Key), store.KeySize)
-	}
-	o.Key = slices.Clone(o.Key)
 	d, err := openDirectory(dir)
 	if err != nil {
 		return nil, err
@@ -150,7 +148,6 @@ func (h *Host) Close(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return err // what has not ended has the directory still in use
 	}
-	clear(h.o.Key)
 	return h.dir.Close()
 }
 
@@ -216,11 +213,18 @@ func (h *Host) openStore(name string) (vtpm.Store, io.Closer, error) {
 	if h.o.OpenStore != nil {
 		return h.o.OpenStore(name)
 	}
-	s, err := store.OpenDirectoryOptions(h.socketPath(name, stateName), store.Options{Key: h.o.Key, Instance: name})
+	s, err := store.OpenDirectoryOptions(filepath.Join(h.dir.path, name, stateName), h.storeOptions(name))
 	if err != nil {
 		return nil, nil, err
 	}
 	return s, s, nil
+}
+
+func (h *Host) storeOptions(name string) store.Options {
+	if h.o.StoreOptions == nil {
+		return store.Options{}
+	}
+	return h.o.StoreOptions(name)
 }
 
 // List returns what is known of all instances, by name.

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/server/host"
+	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 )
@@ -375,12 +377,16 @@ func TestLongSocketPath(t *testing.T) {
 func TestManufacture(t *testing.T) {
 	dir := shortDir(t)
 	bad := errors.New("the CA is away")
-	h := open(t, dir, host.Options{Manufacture: func(_ context.Context, tpm *vtpm.TPM, name, layout string) (json.RawMessage, error) {
+	h := open(t, dir, host.Options{Manufacture: func(_ context.Context, o vtpm.Options, name, layout string) (json.RawMessage, error) {
 		if layout == "bad" {
 			return nil, bad
 		}
 		if layout == "panic" {
 			panic("a bug in the factory")
+		}
+		tpm, err := vtpm.New(o)
+		if err != nil {
+			return nil, err
 		}
 		tpm.Execute(0, []byte{0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0})
 		define(t, tpm)
@@ -406,7 +412,9 @@ func TestManufacture(t *testing.T) {
 
 // An archive makes the same TPM again, from an instance that runs and from one that does not.
 func TestArchive(t *testing.T) {
-	h := open(t, shortDir(t), host.Options{Key: make([]byte, 32)})
+	h := open(t, shortDir(t), host.Options{StoreOptions: func(name string) store.Options {
+		return store.Options{Key: bytes.Repeat([]byte{1}, store.KeySize), Instance: name}
+	}})
 	info := create(t, h, "vm0")
 	c := dial(t, info)
 	define(t, c)

@@ -190,7 +190,7 @@ func (i *instance) launch(r *run) (err error) {
 		Init:       c.PowerOn,
 		Stay:       true,
 		MaxClients: maxClients,
-		FileKey:    i.host.o.Key != nil,
+		FileKey:    i.host.storeOptions(i.name).Key != nil,
 		Report:     func(err error) { i.host.report(EventProblem, i.name, err) },
 		Observe:    func(x server.Exchange) { i.observe(r, x) },
 	}
@@ -235,8 +235,12 @@ func (h *Host) openTPM(name string, c Config) (t *vtpm.TPM, closer io.Closer, er
 	if err == nil && len(records) == 0 {
 		err = errNoState
 	}
+	var o vtpm.Options
 	if err == nil {
-		t, err = h.newTPM(s, c)
+		o, err = h.options(s, c)
+	}
+	if err == nil {
+		t, err = vtpm.New(o)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, closer.Close())
@@ -244,13 +248,10 @@ func (h *Host) openTPM(name string, c Config) (t *vtpm.TPM, closer io.Closer, er
 	return t, closer, nil
 }
 
-// newTPM returns the TPM whose state is in the store, or a new one where that is empty.
-func (h *Host) newTPM(s vtpm.Store, c Config) (*vtpm.TPM, error) {
+// options returns the options of an instance's TPM on its store.
+func (h *Host) options(s vtpm.Store, c Config) (vtpm.Options, error) {
 	profile, err := vtpm.ProfileNamed(c.Profile)
-	if err != nil {
-		return nil, err
-	}
-	return vtpm.New(vtpm.Options{Profile: profile, Store: timedStore{s, &h.meter}})
+	return vtpm.Options{Profile: profile, Store: timedStore{s, &h.meter}}, err
 }
 
 // serve serves until ctx is done or the instance ends by itself.

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 // argument says, and says when they are there. The layout "die" ends the process while
 // the instance is being made.
 func hostForever(dir string) error {
-	h, err := host.Open(dir, host.Options{Manufacture: func(context.Context, *vtpm.TPM, string, string) (json.RawMessage, error) {
+	h, err := host.Open(dir, host.Options{Manufacture: func(context.Context, vtpm.Options, string, string) (json.RawMessage, error) {
 		return nil, killSelf()
 	}})
 	if err != nil {
