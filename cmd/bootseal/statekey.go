@@ -121,7 +121,19 @@ func (k *stateKey) optionsOf(dir string) (store.Options, error) {
 	if err != nil {
 		return store.Options{}, err
 	}
-	return k.options(filepath.Base(path)), nil
+	return k.options(instanceOf(path)), nil
+}
+
+// instanceOf returns the name of the instance whose state is in a directory: the
+// directory's, or where the daemon keeps it, that of the one above.
+func instanceOf(path string) string {
+	if filepath.Base(path) == "state" {
+		above := filepath.Dir(path)
+		if _, err := os.Lstat(filepath.Join(above, "instance.json")); err == nil {
+			return filepath.Base(above)
+		}
+	}
+	return filepath.Base(path)
 }
 
 // stateRemedy adds to the error of opening a state what a person can do.

@@ -17,11 +17,19 @@ func (a *app) vtpm() *cobra.Command {
 	}
 	cmd.AddCommand(
 		a.vtpmCommands(),
+		a.vtpmCreate(),
+		a.vtpmExport(),
 		a.vtpmIoctl(),
 		a.vtpmKey(),
+		a.vtpmList(),
 		a.vtpmMSSim(),
+		a.vtpmRm(),
+		a.vtpmServe(),
+		a.vtpmShow(),
 		a.vtpmSocket(),
+		a.vtpmStart(),
 		a.vtpmState(),
+		a.vtpmStop(),
 	)
 	return cmd
 }

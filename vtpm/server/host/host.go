@@ -227,11 +227,14 @@ func (h *Host) storeOptions(name string) store.Options {
 	return h.o.StoreOptions(name)
 }
 
-// List returns what is known of all instances, by name.
+// List returns what is known of all instances, by name, but what they were manufactured
+// with.
 func (h *Host) List() []Info {
 	list := []Info{}
 	for _, i := range h.all() {
-		list = append(list, i.info())
+		info := i.info()
+		info.Manufactured = nil
+		list = append(list, info)
 	}
 	return list
 }

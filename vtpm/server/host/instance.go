@@ -29,6 +29,11 @@ const (
 	StateRemoved  State = "removed"
 )
 
+// States returns all states that an instance of a Host can be in.
+func States() []State {
+	return []State{StateCreating, StateStopped, StateStarting, StateRunning, StateStopping, StateFailed, StateBroken}
+}
+
 // Info is what is known of an instance.
 type Info struct {
 	Name    string `json:"name"`
@@ -53,6 +58,7 @@ type Info struct {
 	Commands     uint64          `json:"commands"`     // executed since the host began
 	AuthFailures uint64          `json:"authFailures"` // of them refused for a wrong authorization
 	Lockouts     uint64          `json:"lockouts"`     // of them refused while locked out
+	Dropped      uint64          `json:"dropped"`      // of them not seen by who traced
 	Manufactured json.RawMessage `json:"manufactured,omitempty"`
 }
 
@@ -116,6 +122,7 @@ func (i *instance) info() Info {
 		PowerOn: c.PowerOn, Wanted: c.Started, Created: c.Created, Manufactured: c.Manufactured,
 		Control: i.host.socketPath(i.name, controlName), Data: i.host.socketPath(i.name, dataName),
 		Commands: i.commands.Load(), AuthFailures: i.authFailures.Load(), Lockouts: i.lockouts.Load(),
+		Dropped: i.taps.lost.Load(),
 	}
 	if i.reason != nil {
 		info.Reason = i.reason.Error()

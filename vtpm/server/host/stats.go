@@ -91,7 +91,7 @@ type CommandStats struct {
 // Stats are a host's counters since it began.
 type Stats struct {
 	States         map[State]int
-	Instances      []Info         // without what was manufactured
+	Instances      []Info         // as of List
 	Commands       []CommandStats // those that were executed, by code
 	Commits        Histogram
 	CommitFailures uint64
@@ -178,12 +178,10 @@ func (i *instance) observe(r *run, x server.Exchange) {
 // Stats returns the counters.
 func (h *Host) Stats() Stats {
 	s := Stats{States: make(map[State]int), Commits: h.meter.commits.read(), CommitFailures: h.meter.commitFailures.Load(), Failures: h.meter.failures.Load()}
-	for _, i := range h.all() {
-		info := i.info()
-		info.Manufactured = nil
+	s.Instances = h.List()
+	for _, info := range s.Instances {
 		s.States[info.State]++
-		s.Instances = append(s.Instances, info)
-		s.Dropped += i.taps.lost.Load()
+		s.Dropped += info.Dropped
 	}
 	for slot := range h.meter.commands {
 		m := &h.meter.commands[slot]

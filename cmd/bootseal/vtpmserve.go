@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/bootseal/bootseal/vtpm/server/host"
+	"github.com/bootseal/bootseal/vtpm/server/host/api"
+	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+)
+
+// serveFlags are the flags of `bootseal vtpm serve`.
+type serveFlags struct {
+	dir, listen, metrics, ca, log string
+	users, groups                 []string
+}
+
+func (a *app) vtpmServe() *cobra.Command {
+	f := new(serveFlags)
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Host any number of vTPMs in one process",
+		Long: `Host the vTPMs of a directory, each apart from the others: with its own sockets, state, seeds
+and keys. What was running is started; "bootseal vtpm create", "list" and so on manage them
+over the daemon's socket, which root, the daemon's user, and those of --allow-user and
+--allow-group may use.
+
+A write is on disk before it is acknowledged. When the daemon ends, however it ends, and is
+started again, its vTPMs go on where they were; a VM needs to be powered off and on, since
+QEMU does not connect to a TPM again.
+
+With --state-key states are encrypted. Under systemd the daemon says when it is ready, and
+takes the socket that it is given; docs/bootseal-vtpm.service is a unit for it, and
+docs/vtpm-host.md says more.`,
+		Example: `  bootseal vtpm serve
+  bootseal vtpm serve --dir /srv/vtpm --state-key tpm:/etc/bootseal/states.key --metrics 127.0.0.1:9440
+  bootseal vtpm serve --dir vtpms --listen vtpms.sock &
+  bootseal vtpm create vm0 --socket vtpms.sock`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
+	}
+	x := cmd.Flags()
+	x.StringVar(&f.dir, "dir", daemonDir(), "`DIR` of the vTPMs, made if it is not there")
+	x.StringVar(&f.listen, "listen", daemonSocket(), "the daemon's own `SOCKET`; systemd's, if there is one; $"+daemonVariable)
+	x.StringVar(&f.metrics, "metrics", "", "serve Prometheus' metrics at `unix:PATH|HOST:PORT`, HOST being of this machine")
+	x.StringVar(&f.ca, "ca", "", "`DIR` of the CA that signs the vTPMs' certificates (default one of its own, in --dir)")
+	x.StringVar(&f.log, "log", "text", "how to log on standard error: text or json")
+	x.StringSliceVar(&f.users, "allow-user", nil, "`USER` who may manage the vTPMs; can be repeated")
+	x.StringSliceVar(&f.groups, "allow-group", nil, "`GROUP` whose members may; can be repeated")
+	completeWords(cmd, "log", "text", "json")
+	return cmd
+}
+
+const (
+	// stopTimeout is how long vTPMs may take to stop; systemd waits longer.
+	stopTimeout = 30 * time.Second
+)
+
+// serve hosts until ctx is done.
+func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
+	log, err := a.serveLog(f.log)
+	if err != nil {
+		return err
+	}
+	o := api.Options{Report: logRequest(log)}
+	if o.Users, err = numbers("--allow-user", f.users, userNumber); err != nil {
+		return err
+	}
+	if o.Groups, err = numbers("--allow-group", f.groups, groupNumber); err != nil {
+		return err
+	}
+	raiseLimits(log)
+	if o.Host, err = a.openHost(f, log); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeHost(o.Host, log)) }()
+	l, err := listenAPI(f.listen, len(o.Users)+len(o.Groups) > 0)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan error, 2)
+	go func() { ended <- api.Serve(ctx, l, o) }()
+	servers := 1
+	if f.metrics != "" {
+		m, err := listenMetrics(f.metrics)
+		if err != nil {
+			cancel(nil)
+			return errors.Join(err, <-ended)
+		}
+		log.Info("metrics", "address", m.Addr().String())
+		servers++
+		go func() { ended <- serveMetrics(ctx, m, o.Host) }()
+	}
+	begin := time.Now()
+	if o.Host.StartAll(ctx) == nil {
+		stats := o.Host.Stats()
+		log.Info("ready", "socket", l.Addr().String(), "dir", o.Host.Dir(), "running", stats.States[host.StateRunning],
+			"failed", stats.States[host.StateFailed], "broken", stats.States[host.StateBroken], "took", time.Since(begin).Round(time.Millisecond))
+		notify(log, systemd.SdNotifyReady)
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+		servers--
+	}
+	notify(log, systemd.SdNotifyStopping)
+	cancel(nil)
+	for range servers {
+		err = errors.Join(err, <-ended)
+	}
+	return err
+}
+
+// closeHost stops the vTPMs. That some do not stop in time is said, and no reason to wait:
+// what they acknowledged is on disk.
+func closeHost(h *host.Host, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	err := h.Close(ctx)
+	log.Info("stopped")
+	return err
+}
+
+// notify tells systemd, if it waits to be told.
+func notify(log *slog.Logger, state string) {
+	if _, err := systemd.SdNotify(false, state); err != nil {
+		log.Warn("tell systemd", "error", err)
+	}
+}
+
+// openHost opens the host that the flags describe.
+func (a *app) openHost(f *serveFlags, log *slog.Logger) (*host.Host, error) {
+	key, err := openStateKey(a.stateKey, a.hostTPM)
+	if err != nil {
+		return nil, err
+	}
+	return host.Open(f.dir, host.Options{
+		StoreOptions: key.options,
+		Manufacture:  newFactory(f).make,
+		Report:       logEvent(log),
+	})
+}
+
+// listenAPI returns systemd's socket, or listens at the path. Who may do something with it
+// is asked for each connection; the mode spares others the attempt.
+func listenAPI(path string, others bool) (net.Listener, error) {
+	if l, err := inheritedListener(); l != nil || err != nil {
+		return l, err
+	}
+	mode := os.FileMode(0o600)
+	if others {
+		mode = 0o666
+	}
+	return listenPath(path, mode)
+}
+
+// numbers returns the numbers of users or groups that are given by name or number.
+func numbers(flag string, names []string, find func(string) (string, error)) ([]uint32, error) {
+	var list []uint32
+	for _, name := range names {
+		text := name
+		if _, err := strconv.ParseUint(name, 10, 32); err != nil {
+			if text, err = find(name); err != nil {
+				return nil, fmt.Errorf("%s: %w", flag, err)
+			}
+		}
+		n, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", flag, name, err)
+		}
+		list = append(list, uint32(n))
+	}
+	return list, nil
+}
+
+func userNumber(name string) (string, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return "", err
+	}
+	return u.Uid, nil
+}
+
+func groupNumber(name string) (string, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return "", err
+	}
+	return g.Gid, nil
+}
