@@ -35,6 +35,8 @@ func (s *Session) Write(w *wire.Writer) {
 			flags |= 1 << i
 		}
 	}
+	// The kind of restriction takes the bits above: a byte of its own is one too many.
+	flags |= uint16(s.Policy.RestrictionKind) << len(s.flags(&bound))
 	w.U16(flags)
 	if bound {
 		writeShort(w, s.Bind)
@@ -61,7 +63,8 @@ func (s *Session) Read(r *wire.Reader) {
 	for i, set := range all {
 		*set = flags&(1<<i) != 0
 	}
-	if flags>>len(all) != 0 {
+	s.Policy.RestrictionKind = Restriction(flags >> len(all))
+	if s.Policy.RestrictionKind > RestrictTemplate {
 		r.Fail(wire.RCValue)
 	}
 	if bound {
@@ -85,8 +88,10 @@ func (p *Policy) write(w *wire.Writer) {
 	w.U32(p.Epoch)
 	w.U64(p.Timeout)
 	w.U32(p.PCRCounter)
-	w.U8(uint8(p.RestrictionKind))
-	w.Bytes(p.Restriction)
+	// A trial session takes a cpHash of any size.
+	if p.RestrictionKind != RestrictNothing {
+		writeShort(w, p.Restriction)
+	}
 }
 
 func (p *Policy) read(r *wire.Reader, digestSize int) {
@@ -97,12 +102,8 @@ func (p *Policy) read(r *wire.Reader, digestSize int) {
 	p.Epoch = r.U32()
 	p.Timeout = r.U64()
 	p.PCRCounter = r.U32()
-	p.RestrictionKind = Restriction(r.U8())
-	if p.RestrictionKind > RestrictTemplate {
-		r.Fail(wire.RCValue)
-	}
 	if p.RestrictionKind != RestrictNothing {
-		p.Restriction = r.Bytes(digestSize)
+		p.Restriction = readShort(r)
 	}
 }
 
