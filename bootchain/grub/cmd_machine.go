@@ -49,7 +49,7 @@ func cmdLoadfont(r *run, c *call) (int, error) {
 // prefix.
 func (r *run) fontByName(name string) (path string, done bool, err error) {
 	file := "/fonts/" + name + ".pf2"
-	if r.image.Dialect.LoadsMemdiskFonts {
+	if r.image.Dialect.MemdiskFonts {
 		_, status, err := r.open("(memdisk)"+file, Font, true)
 		if err != nil || status == ok {
 			return "", true, err

@@ -137,7 +137,16 @@ func (d Disks) ReadDir(dir File) (list []Info, ordered bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	entries, err := fs.ReadDir(disk.Files, name)
+	f, err := disk.Files.Open(name)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	folder, isFolder := f.(fs.ReadDirFile)
+	if !isFolder {
+		return nil, false, fmt.Errorf("list %s: %w", dir, fs.ErrNotExist)
+	}
+	entries, err := folder.ReadDir(-1) // in the order of the file system, not sorted
 	if err != nil {
 		return nil, false, err
 	}

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// context holds variables and a menu. configfile and submenus open a new one,
+// variables are those of a context, with its menu. configfile and submenus open a new one,
 // which starts with the exported variables only (GRUB's normal/context.c).
-type context struct {
+type variables struct {
 	vars map[string]*envVar
 	menu *menu
-	prev *context
+	prev *variables
 }
 
 type envVar struct {
@@ -86,7 +86,7 @@ func (r *run) global(name, value string) {
 
 // openContext starts a context; all copies every variable, not only the exported.
 func (r *run) openContext(all bool) {
-	c := &context{vars: make(map[string]*envVar), prev: r.ctx}
+	c := &variables{vars: make(map[string]*envVar), prev: r.ctx}
 	for _, name := range slices.Sorted(maps.Keys(r.ctx.vars)) {
 		if v := r.ctx.vars[name]; v.global || all {
 			c.vars[name] = &envVar{value: v.value, global: true}

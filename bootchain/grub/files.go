@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strings"
 )
 
@@ -75,21 +76,19 @@ func (r *run) stat(f File, expected bool) (Info, bool, error) {
 }
 
 func (r *run) statMemdisk(f File) (Info, error) {
-	if r.image.Memdisk == nil {
-		if r.image.MemdiskUnread != "" {
-			return Info{}, ErrUnknown
+	if r.image.MemdiskUnread != "" {
+		return Info{}, ErrUnknown
+	}
+	dir := strings.TrimRight(f.Path, "/") + "/"
+	for name, text := range r.image.Memdisk {
+		if name == f.Path {
+			return Info{Name: path.Base(name), Size: int64(len(text))}, nil
 		}
-		return Info{}, fs.ErrNotExist
+		if strings.HasPrefix(name, dir) {
+			return Info{Name: path.Base(f.Path), Dir: true}, nil
+		}
 	}
-	name := strings.Trim(f.Path, "/")
-	if name == "" {
-		name = "."
-	}
-	info, err := fs.Stat(r.image.Memdisk, name)
-	if err != nil {
-		return Info{}, err
-	}
-	return Info{Name: info.Name(), Dir: info.IsDir(), Size: info.Size(), Mtime: info.ModTime()}, nil
+	return Info{}, fs.ErrNotExist
 }
 
 // opened is a file that open found.
@@ -131,7 +130,8 @@ func (r *run) openAs(name string, role Role, quiet, measured bool) (o opened, st
 	if measured && !r.image.Dialect.TPM202 {
 		r.measureFile(o, role)
 	}
-	if r.image.SecureBoot && !isMemdisk(f) && (role == Font && !r.image.Dialect.TPM202 || role == DeviceTree) {
+	refused := role == Module || role == Font || role == DeviceTree
+	if refused && r.image.SecureBoot && r.image.Dialect.StrictShim && !isMemdisk(f) {
 		return o, r.fail(errAccessDenied, "prohibited by secure boot policy"), nil
 	}
 	return o, ok, nil
@@ -190,10 +190,9 @@ func (r *run) read(o opened) ([]byte, error) {
 	var b []byte
 	var err error
 	if isMemdisk(f) {
-		if r.image.Memdisk == nil {
+		text, there := r.image.Memdisk[f.Path]
+		if b = []byte(text); !there {
 			err = ErrUnknown
-		} else {
-			b, err = fs.ReadFile(r.image.Memdisk, strings.Trim(f.Path, "/"))
 		}
 	} else {
 		b, err = r.world.ReadFile(f)

@@ -1,29 +1,34 @@
 package grub
 
 import (
-	"io/fs"
 	"strings"
 )
 
-// Image is what matters of a GRUB binary and of how the firmware started it.
+// Binary is what matters of a GRUB program. [ReadBinary] reads it from the file.
+type Binary struct {
+	Dialect Dialect `json:"dialect"`
+	// Prefix is the folder that the binary names, with or without a device:
+	// "/EFI/debian", "(,gpt2)/boot/grub", "(hd0,gpt2)/grub".
+	Prefix string `json:"prefix,omitempty"`
+	// Config is the script that is built in, "" for none. It is run before
+	// anything is measured into PCR 8: by the rescue parser, which does not measure.
+	Config string `json:"config,omitempty"`
+	// Modules are those that are built in, by name. Nil means that they are not
+	// known: then all are taken to be there.
+	Modules []string `json:"modules,omitempty"`
+	// Memdisk are the files that are built in, by path ("/grub.cfg"): the text of
+	// small ones, "" for the others. MemdiskUnread says why they could not be read
+	// although there are some.
+	Memdisk       map[string]string `json:"memdisk,omitempty"`
+	MemdiskUnread string            `json:"memdiskUnread,omitempty"`
+}
+
+// Image is a GRUB program, and how the firmware started it.
 type Image struct {
-	Dialect Dialect
+	Binary
 	// Device and Folder are where the firmware loaded it from: "hd0,gpt1" and
 	// "/EFI/BOOT". They become $cmdpath.
 	Device, Folder string
-	// Prefix is the folder that the binary names, with or without a device:
-	// "/EFI/debian", "(,gpt2)/boot/grub", "(hd0,gpt2)/grub".
-	Prefix string
-	// Config is the script that is built in, "" for none. It is run before
-	// anything is measured into PCR 8: by the rescue parser, which does not measure.
-	Config string
-	// Modules are those that are built in, by name. Nil means that they are not
-	// known: then all are taken to be there.
-	Modules []string
-	// Memdisk are the files that are built in, or nil. MemdiskUnread says why they
-	// could not be read although there are some.
-	Memdisk       fs.FS
-	MemdiskUnread string
 	// SecureBoot is whether the firmware enforces Secure Boot: GRUB then loads no
 	// modules and no fonts.
 	SecureBoot bool
@@ -48,35 +53,35 @@ func (i *Image) target() string {
 // Dialect is what differs between releases and distributions of GRUB, as far as
 // measurements go.
 type Dialect struct {
-	Name string // for people
+	Name string `json:"name"` // for people
 	// TPM202: strings are logged without a colon, commands are hashed with a final
 	// NUL, and only modules, kernels and initial ramdisks are measured in PCR 9
-	// (CoreOS, Flatcar, RHEL 8).
-	TPM202 bool
+	// (CoreOS, older Flatcar, RHEL 8).
+	TPM202 bool `json:"tpm202,omitempty"`
 	// SkipLoopback: the image of a loopback device is not measured (2.14).
-	SkipLoopback bool
+	SkipLoopback bool `json:"skipLoopback,omitempty"`
 	// MaxDepth is how deeply commands may be nested, 0 for no limit (2.14 and
 	// security updates of others: 64).
-	MaxDepth int
+	MaxDepth int `json:"maxDepth,omitempty"`
 	// KeepsStatus: blank lines at the end of a block leave its status as it is (2.14).
-	KeepsStatus bool
+	KeepsStatus bool `json:"keepsStatus,omitempty"`
 	// RedHat: the menu of Fedora and RHEL: an entry is looked up by id before title,
 	// an entry whose last command fails is not booted, $default stays set.
-	RedHat bool
+	RedHat bool `json:"redHat,omitempty"`
 	// OpensTwice: "normal" opens grub.cfg once to see whether it is there (Fedora, RHEL).
-	OpensTwice bool
+	OpensTwice bool `json:"opensTwice,omitempty"`
 	// HexEscapes: \xHH in a word stays as it is (Fedora, RHEL).
-	HexEscapes bool
-	// NoModules: under Secure Boot a module's file is not even opened (Debian,
-	// Ubuntu, Fedora, RHEL, SUSE, Flatcar).
-	NoModules bool
-	// LoadsMemdiskFonts: a font without a folder is looked for in the memdisk first.
-	LoadsMemdiskFonts bool
-	// QuickBoot: a hidden timeout of zero waits where key presses cannot be seen
-	// at once (Debian, Ubuntu); only people notice.
-	QuickBoot bool
+	HexEscapes bool `json:"hexEscapes,omitempty"`
+	// StrictShim: under Secure Boot, modules and fonts are measured and then refused
+	// (all since June 2022).
+	StrictShim bool `json:"strictShim,omitempty"`
+	// NoModules: under Secure Boot a module's file is not even opened (Fedora, RHEL,
+	// SUSE, CoreOS).
+	NoModules bool `json:"noModules,omitempty"`
+	// MemdiskFonts: a font without a folder is looked for in the memdisk first.
+	MemdiskFonts bool `json:"memdiskFonts,omitempty"`
 	// Features are the variables feature_* that are set to "y", without that prefix.
-	Features []string
+	Features []string `json:"features,omitempty"`
 }
 
 var features206 = []string{"chainloader_bpb", "ntldr", "platform_search_hint", "default_font_path", "all_video_module",
@@ -85,17 +90,17 @@ var features206 = []string{"chainloader_bpb", "ntldr", "platform_search_hint", "
 // The dialects that are known. [DialectOf] tells which one a binary speaks.
 var (
 	Upstream206 = Dialect{Name: "GRUB 2.06", Features: features206}
-	Upstream212 = Dialect{Name: "GRUB 2.12", Features: features206, LoadsMemdiskFonts: true}
-	Upstream214 = Dialect{Name: "GRUB 2.14", SkipLoopback: true, MaxDepth: 64, KeepsStatus: true, LoadsMemdiskFonts: true,
+	Upstream212 = Dialect{Name: "GRUB 2.12", StrictShim: true, MemdiskFonts: true, Features: features206}
+	Upstream214 = Dialect{Name: "GRUB 2.14", SkipLoopback: true, MaxDepth: 64, KeepsStatus: true, StrictShim: true, MemdiskFonts: true,
 		Features: append(features206[:len(features206):len(features206)], "search_cryptodisk_only", "tpm2_cap_pcrs", "gcry_hw_accel")}
-	Debian = Dialect{Name: "Debian's GRUB", MaxDepth: 64, NoModules: true, LoadsMemdiskFonts: true, QuickBoot: true, Features: features206}
-	Ubuntu = Dialect{Name: "Ubuntu's GRUB", MaxDepth: 64, NoModules: true, LoadsMemdiskFonts: true, QuickBoot: true, Features: features206}
-	SUSE   = Dialect{Name: "SUSE's GRUB", MaxDepth: 64, NoModules: true, LoadsMemdiskFonts: true, Features: features206}
+	Debian = Dialect{Name: "Debian's GRUB", MaxDepth: 64, StrictShim: true, MemdiskFonts: true, Features: features206}
+	Ubuntu = Dialect{Name: "Ubuntu's GRUB", MaxDepth: 64, StrictShim: true, MemdiskFonts: true, Features: features206}
+	SUSE   = Dialect{Name: "SUSE's GRUB", MaxDepth: 64, StrictShim: true, NoModules: true, MemdiskFonts: true, Features: features206}
 	Fedora = Dialect{Name: "Fedora's GRUB", MaxDepth: 64, KeepsStatus: true, RedHat: true, OpensTwice: true, HexEscapes: true,
-		NoModules: true, LoadsMemdiskFonts: true, Features: features206}
+		StrictShim: true, NoModules: true, MemdiskFonts: true, Features: features206}
 	RHEL8 = Dialect{Name: "RHEL 8's GRUB", TPM202: true, RedHat: true, OpensTwice: true, HexEscapes: true, NoModules: true,
 		Features: features206}
-	Flatcar = Dialect{Name: "Flatcar's GRUB", TPM202: true, NoModules: true, Features: features206}
+	CoreOS = Dialect{Name: "CoreOS's GRUB", TPM202: true, NoModules: true, Features: features206}
 )
 
 // DialectOf tells a binary's dialect from its SBAT data (the .sbat section's
@@ -120,7 +125,7 @@ func DialectOf(sbat, version string) Dialect {
 	case has("grub.rh"), has("grub.fedora"), has("grub.centos"), has("grub.redhat"):
 		d = Fedora
 	case old:
-		d = Flatcar
+		d = CoreOS
 	case strings.HasPrefix(minor, "2.06"), strings.HasPrefix(minor, "2.04"):
 		d = Upstream206
 	case strings.HasPrefix(minor, "2.12"):

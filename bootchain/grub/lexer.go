@@ -365,7 +365,7 @@ func splitWord(s string) (word, bool) {
 			}
 			w = append(w, parts...)
 		case strings.HasPrefix(piece, `$"`):
-			flush(partText)
+			flush(partMessage) // GRUB takes the text before it for a message, too
 			w = append(w, part{partMessage, message(piece[2 : n-1])})
 		case piece[0] == '$':
 			flush(partText)

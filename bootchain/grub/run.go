@@ -15,7 +15,7 @@ type run struct {
 	maxSteps int
 
 	// The language.
-	ctx       *context
+	ctx       *variables
 	hooks     map[string]hook
 	funcs     map[string]*function
 	scope     *scope
@@ -67,7 +67,7 @@ func Run(w World, image *Image, o Options) ([]Outcome, error) {
 
 func newRun(w World, image *Image, o Options, c *choices) *run {
 	r := &run{world: w, image: image, facts: o.Facts, choices: c, maxSteps: o.MaxSteps,
-		ctx: &context{vars: make(map[string]*envVar)}, hooks: make(map[string]hook), funcs: make(map[string]*function),
+		ctx: &variables{vars: make(map[string]*envVar)}, hooks: make(map[string]hook), funcs: make(map[string]*function),
 		modules: make(map[string]bool), autoload: make(map[string]string), terminals: make(map[string]string),
 		blocks: make(map[File][]byte)}
 	if r.maxSteps == 0 {

@@ -18,7 +18,7 @@ func machine(files map[string]string) Disks {
 
 // image is a GRUB that runs (hd0,gpt1)/boot/grub/grub.cfg and has all modules.
 func image() *Image {
-	return &Image{Dialect: Debian, Device: "hd0,gpt1", Folder: "/EFI/debian", Prefix: "/boot/grub"}
+	return &Image{Binary: Binary{Dialect: Debian, Prefix: "/boot/grub"}, Device: "hd0,gpt1", Folder: "/EFI/debian"}
 }
 
 // outcomes runs grub.cfg on a machine with some files.

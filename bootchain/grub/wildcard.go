@@ -3,8 +3,9 @@ package grub
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -159,28 +160,31 @@ func (r *run) readDir(f File) (list []Info, ordered bool, err error) {
 	if !isMemdisk(f) {
 		return r.world.ReadDir(f)
 	}
-	if r.image.Memdisk == nil {
+	if r.image.MemdiskUnread != "" {
 		return nil, false, ErrUnknown
 	}
-	name := strings.Trim(f.Path, "/")
-	if name == "" {
-		name = "."
+	names := make(map[string]bool) // and whether it is a folder
+	for name := range r.image.Memdisk {
+		if rest, below := strings.CutPrefix(name, strings.TrimRight(f.Path, "/")+"/"); below {
+			first, _, dir := strings.Cut(rest, "/")
+			names[first] = names[first] || dir
+		}
 	}
-	entries, err := fs.ReadDir(r.image.Memdisk, name)
-	if err != nil {
-		return nil, false, err
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		list = append(list, Info{Name: name, Dir: names[name]})
 	}
-	for _, e := range entries {
-		list = append(list, Info{Name: e.Name(), Dir: e.IsDir()})
-	}
-	return list, true, nil
+	return list, len(list) < 2, nil
 }
 
+// exists looks up what follows a wildcard; a slash at its end wants a folder.
 func (r *run) exists(name string) (bool, error) {
 	f, status := r.resolve(name)
 	if status != ok {
 		return false, nil
 	}
-	_, there, err := r.stat(f, true)
+	info, there, err := r.stat(f, true)
+	if strings.HasSuffix(name, "/") && info.Name != "" {
+		there = there && info.Dir
+	}
 	return there, err
 }
