@@ -39,18 +39,18 @@ func ReadBinary(r io.ReaderAt, size int64) (*Binary, error) {
 		return nil, fmt.Errorf("read the GRUB program: %w", err)
 	}
 	var mods []byte
+	var messages [][]byte
 	sbat := ""
 	for _, s := range f.Sections() {
+		b, err := f.Contents(s, maxMods)
+		if err != nil {
+			return nil, fmt.Errorf("read the GRUB program: %w", err)
+		}
+		messages = append(messages, b)
 		switch s.Name {
 		case "mods":
-			if mods, err = f.Contents(s, maxMods); err != nil {
-				return nil, fmt.Errorf("read the GRUB program: %w", err)
-			}
+			mods = b
 		case ".sbat":
-			b, err := f.Contents(s, maxBuiltIn)
-			if err != nil {
-				return nil, fmt.Errorf("read the GRUB program: %w", err)
-			}
 			sbat = string(bytes.TrimRight(b, "\x00"))
 		}
 	}
@@ -62,7 +62,7 @@ func ReadBinary(r io.ReaderAt, size int64) (*Binary, error) {
 		return nil, fmt.Errorf("read the GRUB program: %w", err)
 	}
 	out.Dialect = DialectOf(sbat, "")
-	out.refine(mods)
+	out.refine(messages)
 	return out, nil
 }
 
@@ -133,11 +133,13 @@ func moduleName(data []byte) (string, error) {
 	return cString(name), nil
 }
 
-// refine corrects a dialect by the messages that the modules hold: those tell
-// which changes a binary has, whoever made it.
-func (b *Binary) refine(mods []byte) {
+// refine corrects a dialect by the messages that a program holds: those tell
+// which changes it has, whoever made it.
+func (b *Binary) refine(sections [][]byte) {
 	d := &b.Dialect
-	has := func(s string) bool { return bytes.Contains(mods, []byte(s)) }
+	has := func(text string) bool {
+		return slices.ContainsFunc(sections, func(s []byte) bool { return bytes.Contains(s, []byte(text)) })
+	}
 	if d.TPM202 = has("grub_kernel_cmdline"); d.TPM202 {
 		d.Name = strings.Replace(d.Name, Upstream214.Name, CoreOS.Name, 1)
 		d.MemdiskFonts, d.SkipLoopback, d.KeepsStatus, d.Features = false, false, false, features206
@@ -150,5 +152,6 @@ func (b *Binary) refine(mods []byte) {
 		d.RedHat, d.OpensTwice, d.HexEscapes = true, true, true
 		d.KeepsStatus = !d.TPM202
 	}
+	d.StrictShim = has("prohibited by secure boot policy")
 	d.NoModules = d.RedHat || d.TPM202 || has("Secure Boot forbids loading module")
 }
