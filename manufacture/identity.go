@@ -22,6 +22,13 @@ type Identity struct {
 	manufacturer uint32
 }
 
+// ManufacturerID returns the manufacturer as certificates and swtpm write it:
+// "id:" and eight hexadecimal digits.
+func (id Identity) ManufacturerID() string { return fmt.Sprintf("id:%08X", id.manufacturer) }
+
+// FirmwareID returns TPM_PT_FIRMWARE_VERSION_1 in the same writing.
+func (id Identity) FirmwareID() string { return fmt.Sprintf("id:%08X", id.Firmware>>32) }
+
 // ReadIdentity asks a TPM what it is.
 func ReadIdentity(tpm transport.TPM) (Identity, error) {
 	properties, err := fixedProperties(tpm)

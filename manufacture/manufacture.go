@@ -36,6 +36,9 @@ type Options struct {
 	// others are left out. Nil changes nothing. A bank that the TPM does not have is passed
 	// over, as by swtpm_setup; if it has none of them, that is an error.
 	PCRBanks []pcr.Bank
+
+	// Progress is told what comes next, if it is not nil. A long RSA key takes seconds.
+	Progress func(role Role, algorithm string)
 }
 
 // Manufacture gives the TPM what the options say, with the empty authorizations that the
@@ -75,6 +78,9 @@ func Manufacture(tpm transport.TPM, o Options) (Result, error) {
 
 // make makes one key and all that is about it.
 func (o Options) make(tpm transport.TPM, it item, r *Result) error {
+	if o.Progress != nil {
+		o.Progress(it.role, it.algorithm)
+	}
 	k, err := createPrimary(tpm, it)
 	if err != nil {
 		return err

@@ -21,9 +21,9 @@ func oidPlatformKeyCertificate() asn1.ObjectIdentifier       { return oidTCG(8, 
 // name returns the TPM's directory name: manufacturer, model and version.
 func (id Identity) name() pkix.RDNSequence {
 	return pkix.RDNSequence{
-		utf8Attribute(oidTCG(2, 1), fmt.Sprintf("id:%08X", id.manufacturer)),
+		utf8Attribute(oidTCG(2, 1), id.ManufacturerID()),
 		utf8Attribute(oidTCG(2, 2), id.Model),
-		utf8Attribute(oidTCG(2, 3), fmt.Sprintf("id:%08X", id.Firmware>>32)),
+		utf8Attribute(oidTCG(2, 3), id.FirmwareID()),
 	}
 }
 

@@ -14,6 +14,11 @@ func verbOf(argv []string) []string {
 		return append([]string{"vtpm"}, args...)
 	case "swtpm_ioctl":
 		return append([]string{"vtpm", "ioctl"}, args...)
+	case "swtpm_setup":
+		if len(args) > 0 && args[0] == "--version" {
+			return []string{"version"}
+		}
+		return append([]string{"vtpm", "setup"}, args...)
 	}
 	return args
 }

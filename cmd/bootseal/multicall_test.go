@@ -12,6 +12,8 @@ func TestVerbOf(t *testing.T) {
 		{[]string{"/usr/bin/swtpm", "socket", "--tpm2"}, []string{"vtpm", "socket", "--tpm2"}},
 		{[]string{"swtpm", "--version"}, []string{"version"}},
 		{[]string{"swtpm_ioctl", "--unix", "s", "-c"}, []string{"vtpm", "ioctl", "--unix", "s", "-c"}},
+		{[]string{"/usr/bin/swtpm_setup", "--tpm2"}, []string{"vtpm", "setup", "--tpm2"}},
+		{[]string{"swtpm_setup", "--version"}, []string{"version"}},
 	} {
 		if have := verbOf(c.argv); !slices.Equal(have, c.want) {
 			t.Errorf("%q: %q, want %q", c.argv, have, c.want)

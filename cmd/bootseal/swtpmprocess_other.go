@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"net"
+	"os"
 )
 
 var errNotUnix = errors.New("this needs a Unix system")
@@ -16,3 +17,7 @@ func (a *app) daemonize([]string) error { return errNotUnix }
 func tellParent(int, error) error { return errNotUnix }
 
 func runAs(string) error { return errNotUnix }
+
+func openAppend(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+}

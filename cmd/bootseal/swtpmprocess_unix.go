@@ -121,3 +121,9 @@ func runAs(name string) error {
 	}
 	return nil
 }
+
+// openAppend opens a log for what comes next. A symbolic link is not followed: it would make
+// a log of a file elsewhere.
+func openAppend(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o640)
+}

@@ -128,10 +128,15 @@ func (f *socketFlags) stateDir() (string, error) {
 	if dir == "" {
 		return "", errors.New("--tpmstate dir=DIR is missing, and TPM_PATH is not set")
 	}
+	return dir, refuseSwtpmState(dir)
+}
+
+// refuseSwtpmState returns an error for a directory with a state of swtpm.
+func refuseSwtpmState(dir string) error {
 	if name := filepath.Join(dir, "tpm2-00.permall"); fileExists(name) {
-		return "", fmt.Errorf("%s is the state of swtpm, which cannot be used as it is", name)
+		return fmt.Errorf("%s is the state of swtpm, which cannot be used as it is", name)
 	}
-	return dir, nil
+	return nil
 }
 
 func fileExists(name string) bool {

@@ -16,6 +16,7 @@ func (a *app) vtpm() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
+		a.vtpmCA(),
 		a.vtpmCommands(),
 		a.vtpmCreate(),
 		a.vtpmExport(),
@@ -25,6 +26,7 @@ func (a *app) vtpm() *cobra.Command {
 		a.vtpmMSSim(),
 		a.vtpmRm(),
 		a.vtpmServe(),
+		a.vtpmSetup(),
 		a.vtpmShow(),
 		a.vtpmSocket(),
 		a.vtpmStart(),
