@@ -16,7 +16,7 @@ import (
 func Create(v vtpm.Options, o Options) (Result, error) {
 	var r Result
 	err := staged(v, false, func(t *vtpm.TPM) (err error) {
-		r, err = ManufactureCold(t, o)
+		r, err = Manufacture(t, o)
 		return err
 	})
 	if err != nil {
@@ -25,39 +25,12 @@ func Create(v vtpm.Options, o Options) (Result, error) {
 	return r, nil
 }
 
-// ManufactureCold is [Manufacture] of a vTPM that waits for TPM2_Startup. It leaves the TPM
-// as it found it, shut down and waiting.
-func ManufactureCold(t *vtpm.TPM, o Options) (r Result, err error) {
-	err = powered(t, func() error {
-		r, err = Manufacture(t, o)
-		return err
-	})
-	return r, err
-}
-
-// powered runs f on the TPM between TPM2_Startup and TPM2_Shutdown.
-func powered(t *vtpm.TPM, f func() error) error {
-	defer t.Init()
-	if _, err := (tpm2.Startup{StartupType: tpm2.TPMSUClear}).Execute(t); err != nil {
-		return fmt.Errorf("start it: %w", err)
-	}
-	if err := f(); err != nil {
-		return err
-	}
-	if _, err := (tpm2.Shutdown{ShutdownType: tpm2.TPMSUClear}).Execute(t); err != nil {
-		return fmt.Errorf("shut it down: %w", err)
-	}
-	return nil
-}
-
 // Reconfigure changes the active PCR banks of the vTPM in the store of v, as
 // [AllocatePCRs] does, at once or not at all. An empty store is an error.
 func Reconfigure(v vtpm.Options, banks []pcr.Bank) (active []pcr.Bank, err error) {
 	err = staged(v, true, func(t *vtpm.TPM) error {
-		return powered(t, func() error {
-			active, err = AllocatePCRs(t, banks)
-			return err
-		})
+		active, err = AllocatePCRs(t, banks)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reconfigure the vTPM: %w", err)
@@ -65,8 +38,8 @@ func Reconfigure(v vtpm.Options, banks []pcr.Bank) (active []pcr.Bank, err error
 	return active, nil
 }
 
-// staged runs f on a TPM that works on a copy of the store's records, or on none, and puts
-// what became of them into the store when f succeeded.
+// staged runs f on a started TPM that works on a copy of the store's records, or on none, and
+// puts what became of them into the store when f succeeded and the TPM is shut down.
 func staged(v vtpm.Options, existing bool, f func(*vtpm.TPM) error) error {
 	if v.Store == nil {
 		return errors.New("there is no store for it")
@@ -90,7 +63,7 @@ func staged(v vtpm.Options, existing bool, f func(*vtpm.TPM) error) error {
 	if err != nil {
 		return err
 	}
-	if err := f(t); err != nil {
+	if err := powered(t, f); err != nil {
 		return err
 	}
 	changes := clone(stage.records)
@@ -101,6 +74,20 @@ func staged(v vtpm.Options, existing bool, f func(*vtpm.TPM) error) error {
 		}
 	}
 	return store.Commit(changes)
+}
+
+// powered runs f on the TPM between TPM2_Startup and TPM2_Shutdown.
+func powered(t *vtpm.TPM, f func(*vtpm.TPM) error) error {
+	if _, err := (tpm2.Startup{StartupType: tpm2.TPMSUClear}).Execute(t); err != nil {
+		return fmt.Errorf("start it: %w", err)
+	}
+	if err := f(t); err != nil {
+		return err
+	}
+	if _, err := (tpm2.Shutdown{ShutdownType: tpm2.TPMSUClear}).Execute(t); err != nil {
+		return fmt.Errorf("shut it down: %w", err)
+	}
+	return nil
 }
 
 // stage is a store in memory whose records can be taken.
