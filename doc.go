@@ -30,6 +30,9 @@
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells
 //	internal/hosttpm       the host TPM keeps the key to vTPM states, and counts them
+//	internal/disk          the file systems of a disk image
+//	internal/ext4          ext2, ext3 and ext4, read-only
+//	internal/fat           FAT12, FAT16 and FAT32, read-only
 //	internal/efivars       UEFI variables and signature lists
 //	internal/gpt           GUID partition tables, and what is measured of them
 //	internal/pe            PE files: Authenticode digests, signers, sections

@@ -25,6 +25,8 @@ type Machine struct {
 	// GPT is the partition table of the disk that is booted, nil for the one in the
 	// log.
 	GPT *gpt.Table
+	// Changes are about to be made to the machine.
+	Changes Changes
 	// Banks are those to predict; none for those of the log.
 	Banks []pcr.Bank
 }
@@ -78,7 +80,10 @@ func (m Machine) know() (*known, error) {
 	if len(k.banks) == 0 {
 		k.banks = pcr.Banks()
 	}
-	k.vars = k.findVariables()
+	var err error
+	if k.vars, err = m.Changes.apply(k.findVariables()); err != nil {
+		return nil, err
+	}
 	return k, nil
 }
 

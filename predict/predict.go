@@ -61,9 +61,15 @@ type Event struct {
 	// Baseline is the index of the event in the baseline whose place it takes, -1
 	// if there is none.
 	Baseline int `json:"baseline"`
-	// Data is the event's data. Addresses in it are the baseline's.
+	// Data is the event's data. Addresses in it are not predicted.
 	Data []byte `json:"data"`
+
+	isNew bool
 }
+
+// IsNew reports whether the boot of the baseline has no event with these digests
+// in its place.
+func (e *Event) IsNew() bool { return e.isNew }
 
 // Input is what a prediction is made from.
 type Input struct {
@@ -87,6 +93,7 @@ func Next(in Input) (*Prediction, error) {
 		if err != nil {
 			return nil, fmt.Errorf("predict: %w", err)
 		}
+		in.markNew(p)
 		out.Paths = append(out.Paths, *p)
 	}
 	return out, nil
@@ -94,10 +101,16 @@ func Next(in Input) (*Prediction, error) {
 
 // spec returns the header of the predicted log.
 func (in *Input) spec() eventlog.Spec {
-	if in.Log != nil {
-		return in.Log.Spec
-	}
 	banks := in.Banks
+	if in.Log != nil {
+		spec := in.Log.Spec
+		if len(banks) > 0 {
+			spec.Algorithms = slices.DeleteFunc(slices.Clone(spec.Algorithms), func(a eventlog.Algorithm) bool {
+				return !slices.Contains(banks, a.Bank)
+			})
+		}
+		return spec
+	}
 	if len(banks) == 0 {
 		banks = pcr.Banks()
 	}
@@ -127,6 +140,22 @@ func newPath(b bootchain.Path, spec eventlog.Spec, phase bool) (*Path, error) {
 	}
 	p.PCRs = p.reliable(values)
 	return p, nil
+}
+
+// markNew finds the events that the baseline does not have.
+func (in *Input) markNew(p *Path) {
+	for k := range p.Events {
+		e := &p.Events[k]
+		e.isNew = e.Baseline < 0
+		if in.Log == nil || e.isNew || e.Confidence == bootchain.Unknown {
+			continue
+		}
+		for b, d := range e.Digests {
+			if was, ok := in.Log.Events[e.Baseline].Digests[b]; ok && !was.Equal(d) {
+				e.isNew = true
+			}
+		}
+	}
 }
 
 // haltDoubts leave no PCR that programs extend: whatever boots then is not this.

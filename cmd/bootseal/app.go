@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -19,6 +20,9 @@ type app struct {
 	tpm      string // --tpm
 	stateKey string // --state-key
 	format   string // --output: "text" or "json"
+
+	began   time.Time // of reading many files
+	showing bool      // progress on the terminal
 }
 
 // noError is a check that was done and says no.
@@ -63,7 +67,9 @@ bad input, no TPM).`,
 	root.AddCommand(
 		a.demo(),
 		a.log(),
+		a.measure(),
 		a.pcrs(),
+		a.predict(),
 		a.version(),
 		a.vtpm(),
 	)

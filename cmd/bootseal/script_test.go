@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script: each reads like a manual page of a verb.
-// $BOOTS has the recorded boots of package eventlog.
+// $BOOTS has the recorded boots of package eventlog, $CHAINS what else these
+// machines had: variables, and manifests of their files.
 func TestScripts(t *testing.T) {
 	boots, err := filepath.Abs("../../eventlog/testdata/boots")
 	if err != nil {
@@ -33,11 +34,16 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	chains, err := filepath.Abs("../../bootchain/testdata/chains")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("BOOTS", boots)
 			e.Setenv("EMBEDDED", embedded)
+			e.Setenv("CHAINS", chains)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

@@ -103,3 +103,77 @@ func HashList(owner, digest []byte) []byte {
 	out = le.AppendUint32(out, uint32(ownerSize+len(digest)))
 	return append(append(out, owner...), digest...)
 }
+
+// maxList bounds a list with what is appended to it.
+const maxList = 1 << 20
+
+// Append returns the signature lists of a variable after an update is appended
+// to it, as firmware does it: entries that are there already are left out of the
+// update's lists (UEFI specification, EFI_VARIABLE_APPEND_WRITE). The update may
+// begin with the header of an authenticated one.
+func Append(list, update []byte) ([]byte, error) {
+	update, err := withoutHeader(update)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := Entries(list)
+	if err != nil {
+		return nil, fmt.Errorf("the variable: %w", err)
+	}
+	have := make(map[string]bool)
+	for _, e := range entries {
+		have[fmt.Sprint(e.Kind)+string(e.Raw)] = true
+	}
+	if _, err := Entries(update); err != nil {
+		return nil, err
+	}
+	out := append([]byte(nil), list...)
+	for len(update) > 0 {
+		size := binary.LittleEndian.Uint32(update[16:])
+		out = append(out, newEntries(update[:size], have)...)
+		update = update[size:]
+	}
+	if len(out) > maxList {
+		return nil, fmt.Errorf("a list of %d bytes", len(out))
+	}
+	return out, nil
+}
+
+// newEntries returns a list without the entries that are there already, nothing
+// if there are no others.
+func newEntries(list []byte, have map[string]bool) []byte {
+	le := binary.LittleEndian
+	header, each := le.Uint32(list[20:]), le.Uint32(list[24:])
+	kind := kindOf(list[:16])
+	out := append([]byte(nil), list[:listHeaderSize+header]...)
+	for body := list[listHeaderSize+header:]; len(body) > 0; body = body[each:] {
+		if key := fmt.Sprint(kind) + string(body[:each]); !have[key] {
+			have[key] = true
+			out = append(out, body[:each]...)
+		}
+	}
+	if len(out) == int(listHeaderSize+header) {
+		return nil
+	}
+	le.PutUint32(out[16:], uint32(len(out)))
+	return out
+}
+
+// EFI_VARIABLE_AUTHENTICATION_2: a time, and a WIN_CERTIFICATE_UEFI_GUID that says
+// how long it is.
+const (
+	timeSize     = 16
+	certTypeGUID = 0x0EF1
+)
+
+// withoutHeader cuts off the header of an authenticated update.
+func withoutHeader(b []byte) ([]byte, error) {
+	if len(b) < timeSize+8 || binary.LittleEndian.Uint16(b[timeSize+6:]) != certTypeGUID {
+		return b, nil
+	}
+	size := uint64(binary.LittleEndian.Uint32(b[timeSize:]))
+	if size > uint64(len(b)-timeSize) {
+		return nil, fmt.Errorf("the update's signature of %d bytes is cut short", size)
+	}
+	return b[timeSize+size:], nil
+}
