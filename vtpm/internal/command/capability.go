@@ -11,7 +11,8 @@ import (
 // What TPM2_GetCapability lists besides properties, each list in ascending order.
 
 // algorithms returns what is implemented, and what each is for (Part 2,
-// "TPMA_ALGORITHM").
+// "TPMA_ALGORITHM"). SHA-3 is left out: client libraries go through the hashes that
+// are listed, and stop at one that they do not know.
 func algorithms(l *wire.Limits) []wire.TPMSAlgProperty {
 	const (
 		asymmetric = wire.AlgAttrAsymmetric
@@ -36,7 +37,8 @@ func algorithms(l *wire.Limits) []wire.TPMSAlgProperty {
 	add(len(l.Ciphers) != 0, wire.AlgSymCipher, object)
 	add(true, wire.AlgKeyedHash, hash|object|signing|encrypting)
 	for _, alg := range l.Hashes {
-		add(true, alg, hash)
+		isSHA3 := alg >= wire.AlgSHA3256 && alg <= wire.AlgSHA3512
+		add(!isSHA3, alg, hash)
 	}
 	for _, alg := range l.SymModes {
 		add(alg != wire.AlgCMAC, alg, symmetric|encrypting)
