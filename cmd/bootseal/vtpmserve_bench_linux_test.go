@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bootseal/bootseal/vtpm/server/host"
+	"github.com/bootseal/bootseal/vtpm/server/host/api"
+)
+
+// BenchmarkThousandVTPMs measures a daemon of 1,000 vTPMs, each with a P-256 endorsement
+// key, its certificate and a platform certificate, in a process of its own:
+//
+//	create-ms       to make one, start it and have it answered, one after the other
+//	restart-s       from the start of the process until all 1,000 run
+//	answered-s      until each has been switched on over its control channel, started
+//	                up, and has answered a command
+//	start-ms        of that, for one vTPM
+//	idle-KiB        resident memory for each, running and waiting for its VM
+//	on-KiB          the same when it is on, with both of a VM's connections open
+//	daemon-MB       resident memory of the whole process then
+//
+// go test -run '^$' -bench Thousand -benchtime 1x ./cmd/bootseal
+func BenchmarkThousandVTPMs(b *testing.B) {
+	const count = 1000
+	for range b.N {
+		dir, err := os.MkdirTemp("", "vtpms")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		d := startDaemon(b, dir)
+		empty := d.resident(b)
+		begin := time.Now()
+		var last []time.Duration
+		for n := range count {
+			one := time.Now()
+			if _, err := d.api.Create(b.Context(), instanceName(n), host.Spec{Layout: "swtpm:secp256r1", Start: true}); err != nil {
+				b.Fatal(err)
+			}
+			last = append(last, time.Since(one))
+		}
+		b.ReportMetric(float64(time.Since(begin).Milliseconds())/count, "create-ms")
+		b.Logf("create: slowest %v", slowest(last))
+		d.stop(b)
+
+		begin = time.Now()
+		d = startDaemon(b, dir)
+		b.ReportMetric(time.Since(begin).Seconds(), "restart-s")
+		time.Sleep(2 * time.Second) // garbage of the start is given back
+		b.ReportMetric(float64(d.resident(b)-empty)/count/1024, "idle-KiB")
+
+		begin = time.Now()
+		took := make([]time.Duration, count)
+		var wg sync.WaitGroup
+		work := make(chan int)
+		for range 8 {
+			wg.Go(func() {
+				for n := range work {
+					one := time.Now()
+					if err := d.switchOn(filepath.Join(dir, "d", instanceName(n))); err != nil {
+						b.Error(err)
+					}
+					took[n] = time.Since(one)
+				}
+			})
+		}
+		for n := range count {
+			work <- n
+		}
+		close(work)
+		wg.Wait()
+		b.ReportMetric(time.Since(begin).Seconds(), "answered-s")
+		b.Logf("switch on: slowest %v", slowest(took))
+		time.Sleep(2 * time.Second)
+		b.ReportMetric(float64(d.resident(b)-empty)/count/1024, "on-KiB")
+		b.ReportMetric(float64(d.resident(b))/1e6, "daemon-MB")
+		d.stop(b)
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+func instanceName(n int) string { return fmt.Sprintf("vm%04d", n) }
+
+func slowest(list []time.Duration) (most time.Duration) {
+	for _, d := range list {
+		most = max(most, d)
+	}
+	return most
+}
+
+// benchDaemon is `bootseal vtpm serve` in a process of its own.
+type benchDaemon struct {
+	*exec.Cmd
+	api     *api.Client
+	ended   chan error
+	mu      sync.Mutex
+	clients []net.Conn
+}
+
+// startDaemon starts the daemon and returns when it says that it is ready.
+func startDaemon(b *testing.B, dir string) *benchDaemon {
+	b.Helper()
+	d := &benchDaemon{ended: make(chan error, 1)}
+	socket := filepath.Join(dir, "api")
+	d.api = api.NewClient(socket)
+	d.Cmd = exec.Command(bootsealLink(b, b.TempDir()), "vtpm", "serve", "--dir", filepath.Join(dir, "d"), "--listen", socket, "--log", "json")
+	log, err := d.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := d.Start(); err != nil {
+		b.Fatal(err)
+	}
+	ready := make(chan bool, 1)
+	go func() {
+		var last string
+		for lines := bufio.NewScanner(log); lines.Scan(); last = lines.Text() {
+			if strings.Contains(lines.Text(), `"msg":"ready"`) {
+				ready <- true
+			}
+		}
+		if err := d.Wait(); err != nil {
+			d.ended <- fmt.Errorf("%w: %s", err, last)
+		}
+		close(d.ended)
+	}()
+	select {
+	case <-ready:
+	case err := <-d.ended:
+		b.Fatalf("the daemon ended: %v", err)
+	}
+	return d
+}
+
+func (d *benchDaemon) stop(b *testing.B) {
+	b.Helper()
+	if err := d.Process.Signal(syscall.SIGINT); err != nil {
+		b.Fatal(err)
+	}
+	if err := <-d.ended; err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range d.clients {
+		c.Close()
+	}
+}
+
+// resident returns the process's resident memory, in bytes.
+func (d *benchDaemon) resident(b *testing.B) int {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.Process.Pid))
+	if err != nil {
+		b.Skip("resident memory is read from /proc")
+	}
+	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
+	kib, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return kib << 10
+}
+
+// switchOn does what a VM does: INIT on the control channel, TPM2_Startup and another
+// command on the data channel. The connections stay open.
+func (d *benchDaemon) switchOn(dir string) error {
+	for _, step := range []struct {
+		socket   string
+		messages [][]byte
+	}{
+		{"sock.ctrl", [][]byte{{0, 0, 0, 2, 0, 0, 0, 0}}},
+		{"sock", [][]byte{{0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0}, {0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x7B, 0, 8}}},
+	} {
+		conn, err := net.Dial("unix", filepath.Join(dir, step.socket))
+		if err != nil {
+			return err
+		}
+		d.mu.Lock()
+		d.clients = append(d.clients, conn)
+		d.mu.Unlock()
+		for _, m := range step.messages {
+			if err := ask(conn, m); err != nil {
+				return fmt.Errorf("%s: %w", dir, err)
+			}
+		}
+	}
+	return nil
+}
+
+// ask sends a message and reads its answer, whose result is to be success.
+func ask(conn net.Conn, message []byte) error {
+	if _, err := conn.Write(message); err != nil {
+		return err
+	}
+	buf := make([]byte, 64)
+	n, err := conn.Read(buf)
+	if err != nil {
+		return err
+	}
+	if code := binary.BigEndian.Uint32(buf[max(n, 4)-4:]); n == 4 && code != 0 || n == 10 && code != 0 {
+		return fmt.Errorf("answer %x", buf[:n])
+	}
+	return nil
+}
