@@ -27,14 +27,17 @@ type endpoint struct {
 }
 
 // lingering is a listener whose connections linger.
-type lingering struct{ net.Listener }
+type lingering struct {
+	net.Listener
+	threads *Threads
+}
 
 func (l lingering) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return linger(conn), nil
+	return linger(conn, l.threads), nil
 }
 
 // serve serves the endpoints until ctx is done, which is no error, or a listener

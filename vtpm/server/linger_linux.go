@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -23,7 +24,10 @@ const lingerTime = 20 * time.Millisecond
 //
 // The socket must leave the poller for that: while it is registered there, each message
 // wakes the thread that polls.
-func linger(conn net.Conn) net.Conn {
+//
+// Each client that waits in the kernel has a thread. Where there is none left, it waits in
+// the poller at once.
+func linger(conn net.Conn, threads *Threads) net.Conn {
 	source, ok := conn.(syscall.Conn)
 	if !ok {
 		return conn
@@ -37,7 +41,7 @@ func linger(conn net.Conn) net.Conn {
 		return conn
 	}
 	conn.Close()
-	return &lingerConn{Conn: conn, file: os.NewFile(uintptr(fd), "client")}
+	return &lingerConn{Conn: conn, threads: threads, file: os.NewFile(uintptr(fd), "client")}
 }
 
 // takeOver returns another descriptor of the socket, which now blocks, within limits.
@@ -47,7 +51,7 @@ func takeOver(old int) (fd int, err error) {
 		return -1, err
 	}
 	if err = setTimeout(fd, unix.SO_RCVTIMEO, lingerTime); err == nil {
-		if err = setTimeout(fd, unix.SO_SNDTIMEO, messageTimeout); err == nil {
+		if err = setTimeout(fd, unix.SO_SNDTIMEO, lingerTime); err == nil {
 			err = unix.SetNonblock(fd, false)
 		}
 	}
@@ -66,37 +70,66 @@ func setTimeout(fd, option int, d time.Duration) error {
 // addresses, and is closed.
 type lingerConn struct {
 	net.Conn
-	file *os.File
+	file    *os.File
+	threads *Threads
 
-	mu       sync.Mutex
-	deadline time.Time // of reads
-	closed   bool
-	parked   net.Conn // the socket in the poller, while a read waits there
+	mu          sync.Mutex
+	read, write time.Time // deadlines
+	closed      bool
+	parked      net.Conn // the socket in the poller, while a read or write waits there
 }
 
 func (c *lingerConn) Read(p []byte) (int, error) {
-	if d := c.readDeadline(); !d.IsZero() {
-		if err := c.await(d); err != nil {
-			return 0, err
-		}
-	}
+	deadline := c.deadline(&c.read)
 	for {
-		n, err := c.file.Read(p)
+		n, err := c.readNow(p, deadline.IsZero())
 		if !errors.Is(err, syscall.EAGAIN) {
 			return n, err
 		}
-		if err := c.park(); err != nil {
+		err = c.park(func(conn net.Conn) error {
+			if err := conn.SetReadDeadline(deadline); err != nil {
+				return err
+			}
+			raw, err := conn.(syscall.Conn).SyscallConn()
+			if err != nil {
+				return err
+			}
+			// What came before the poller was asked does not wake it.
+			return raw.Read(func(fd uintptr) bool { return readable(int(fd)) })
+		})
+		switch {
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			time.Sleep(lingerTime) // there is no descriptor left for that
+		case err != nil:
 			return 0, err
+		}
+		if !deadline.IsZero() && time.Now().After(deadline) {
+			return 0, os.ErrDeadlineExceeded
 		}
 	}
 }
 
-// park waits in the poller until there is something to read. Where there is no
-// descriptor left for that, it does not wait.
-func (c *lingerConn) park() error {
+// readNow reads what is there. It may wait for a while, if there is a thread for it.
+func (c *lingerConn) readNow(p []byte, wait bool) (n int, err error) {
+	if wait && c.threads.enter() {
+		defer c.threads.leave()
+		return c.file.Read(p)
+	}
+	controlErr := c.control(func(fd int) { n, _, err = unix.Recvfrom(fd, p, unix.MSG_DONTWAIT) })
+	switch {
+	case controlErr != nil:
+		return 0, controlErr
+	case err == nil && n == 0:
+		return 0, io.EOF
+	}
+	return max(n, 0), err
+}
+
+// park has f use the socket in the poller.
+func (c *lingerConn) park(f func(net.Conn) error) error {
 	conn, err := net.FileConn(c.file)
 	if err != nil {
-		return nil
+		return err
 	}
 	defer conn.Close()
 	c.mu.Lock()
@@ -107,12 +140,7 @@ func (c *lingerConn) park() error {
 	c.parked = conn
 	c.mu.Unlock()
 	defer c.unpark()
-	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return err
-	}
-	// What came before the poller was asked does not wake it.
-	return raw.Read(func(fd uintptr) bool { return readable(int(fd), 0) })
+	return f(conn)
 }
 
 // unpark makes the socket block again, which the poller had changed.
@@ -123,24 +151,13 @@ func (c *lingerConn) unpark() {
 	c.control(func(fd int) { unix.SetNonblock(fd, false) })
 }
 
-// await waits until there is something to read, until the deadline.
-func (c *lingerConn) await(deadline time.Time) error {
-	ready := false
-	err := c.control(func(fd int) { ready = readable(fd, time.Until(deadline)) })
-	if err == nil && !ready {
-		err = os.ErrDeadlineExceeded
-	}
-	return err
-}
-
-// readable reports whether a read of the socket returns at once, or will within wait.
-func readable(fd int, wait time.Duration) bool {
-	end := time.Now().Add(wait)
+// readable reports whether a read of the socket returns at once. After an error it does,
+// and says what is wrong.
+func readable(fd int) bool {
 	for {
-		ms := max(time.Until(end)+time.Millisecond-1, 0) / time.Millisecond
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(ms))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 		if err != unix.EINTR {
-			return n != 0 // after another error a read says what is wrong
+			return n != 0
 		}
 	}
 }
@@ -154,12 +171,40 @@ func (c *lingerConn) control(f func(fd int)) error {
 	return raw.Control(func(fd uintptr) { f(int(fd)) })
 }
 
+// Write is done at once for a client that reads. For one that does not, it waits in the
+// poller.
 func (c *lingerConn) Write(p []byte) (int, error) {
-	n, err := c.file.Write(p)
-	if errors.Is(err, syscall.EAGAIN) {
-		err = os.ErrDeadlineExceeded
+	n, err := c.writeNow(p)
+	if !errors.Is(err, syscall.EAGAIN) {
+		return n, err
 	}
+	err = c.park(func(conn net.Conn) error {
+		if err := conn.SetWriteDeadline(c.deadline(&c.write)); err != nil {
+			return err
+		}
+		m, err := conn.Write(p[n:])
+		n += m
+		return err
+	})
 	return n, err
+}
+
+// writeNow writes what there is room for: all of it, or the error is EAGAIN.
+func (c *lingerConn) writeNow(p []byte) (n int, err error) {
+	if c.threads.enter() {
+		defer c.threads.leave()
+		return c.file.Write(p)
+	}
+	controlErr := c.control(func(fd int) {
+		n, err = unix.SendmsgN(fd, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	})
+	switch {
+	case controlErr != nil:
+		return 0, controlErr
+	case err == nil && n < len(p):
+		return n, syscall.EAGAIN
+	}
+	return max(n, 0), err
 }
 
 // Close ends a read that waits, wherever it does.
@@ -177,30 +222,26 @@ func (c *lingerConn) Close() error {
 	return c.file.Close()
 }
 
-func (c *lingerConn) readDeadline() time.Time {
+func (c *lingerConn) deadline(of *time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.deadline
+	return *of
 }
 
 // SetReadDeadline is for reads that begin after it.
 func (c *lingerConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.deadline = t
+	c.read = t
 	return nil
 }
 
-// SetWriteDeadline gives each write that begins after it as long as there is now until
-// the deadline.
+// SetWriteDeadline is for writes that begin after it.
 func (c *lingerConn) SetWriteDeadline(t time.Time) error {
-	wait := messageTimeout
-	if !t.IsZero() {
-		wait = time.Until(t)
-	}
-	var setErr error
-	err := c.control(func(fd int) { setErr = setTimeout(fd, unix.SO_SNDTIMEO, wait) })
-	return errors.Join(err, setErr)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write = t
+	return nil
 }
 
 func (c *lingerConn) SetDeadline(t time.Time) error {

@@ -35,7 +35,7 @@ func ServeRaw(ctx context.Context, l net.Listener, t *vtpm.TPM) error {
 }
 
 func serveRaw(ctx context.Context, l net.Listener, t *vtpm.TPM, patience time.Duration) error {
-	return serve(ctx, endpoint{Listener: lingering{l}, handle: func(conn net.Conn) { serveRawConn(conn, t, patience) }})
+	return serve(ctx, endpoint{Listener: lingering{l, nil}, handle: func(conn net.Conn) { serveRawConn(conn, t, patience) }})
 }
 
 func serveRawConn(conn net.Conn, t *vtpm.TPM, patience time.Duration) {

@@ -45,6 +45,10 @@ type SwtpmOptions struct {
 	// wait. 0 is 128.
 	MaxClients int
 
+	// Threads bounds the threads that clients hold, together with other servers. Nil is no
+	// bound but the number of clients.
+	Threads *Threads
+
 	RejectLocality4  bool // at locality 4 nothing is executed
 	AllowSetLocality bool // the vendor command of Linux's vTPM proxy sets the locality
 	NoAutoShutdown   bool // no TPM2_Shutdown when a client stops a TPM without one
@@ -121,10 +125,10 @@ func (s *Swtpm) Serve(ctx context.Context) error {
 		endpoints = append(endpoints, endpoint{s.o.Control, s.contained(s.serveControl), s.o.MaxClients})
 	}
 	if s.o.Data != nil {
-		endpoints = append(endpoints, endpoint{lingering{s.o.Data}, s.contained(s.serveData), s.o.MaxClients})
+		endpoints = append(endpoints, endpoint{lingering{s.o.Data, s.o.Threads}, s.contained(s.serveData), s.o.MaxClients})
 	}
 	if s.o.DataConn != nil {
-		s.serveConn(linger(s.o.DataConn), s.contained(s.serveData))
+		s.serveConn(linger(s.o.DataConn, s.o.Threads), s.contained(s.serveData))
 	}
 	if s.o.ControlConn != nil {
 		s.serveConn(s.o.ControlConn, s.contained(s.serveControl))

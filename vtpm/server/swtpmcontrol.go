@@ -203,7 +203,7 @@ func (s *Swtpm) setData(conn net.Conn) result {
 		conn.Close()
 		return resultIOError
 	}
-	conn = linger(conn)
+	conn = linger(conn, s.o.Threads)
 	s.passed = conn
 	s.serveConn(conn, s.contained(func(conn net.Conn) {
 		defer func() {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bootseal/bootseal/vtpm"
+	"github.com/bootseal/bootseal/vtpm/server"
 	"github.com/bootseal/bootseal/vtpm/store"
 )
 
@@ -38,6 +39,7 @@ type Options struct {
 type Host struct {
 	o       Options
 	dir     *directory
+	threads *server.Threads
 	sockets atomic.Uint64 // that were made
 	meter   meter
 
@@ -45,6 +47,10 @@ type Host struct {
 	instances map[string]*instance
 	closed    bool
 }
+
+// maxThreads is how many clients of all instances hold a thread while they are busy: many
+// more than there are processors, and few of the 10,000 that Go's runtime allows.
+const maxThreads = 256
 
 // Open returns the host of the instances in dir, which is made if it is not there. No
 // other process can have it open. Instances that are damaged are there, as StateBroken.
@@ -56,7 +62,7 @@ func Open(dir string, o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{o: o, dir: d, instances: make(map[string]*instance)}
+	h := &Host{o: o, dir: d, threads: server.NewThreads(maxThreads), instances: make(map[string]*instance)}
 	if err := h.load(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

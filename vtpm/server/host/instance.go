@@ -197,6 +197,7 @@ func (i *instance) launch(r *run) (err error) {
 		Init:       c.PowerOn,
 		Stay:       true,
 		MaxClients: maxClients,
+		Threads:    i.host.threads,
 		FileKey:    i.host.storeOptions(i.name).Key != nil,
 		Report:     func(err error) { i.host.report(EventProblem, i.name, err) },
 		Observe:    func(x server.Exchange) { i.observe(r, x) },

@@ -3,10 +3,14 @@ package host_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bootseal/bootseal/vtpm/server/host"
 	"github.com/google/go-tpm/tpm2"
@@ -82,4 +86,41 @@ func TestFullDisk(t *testing.T) {
 	if n, err := increment(dial(t, full)); n != acknowledged+2 || err != nil {
 		t.Errorf("counter %d after %d and a restart, %v", n, acknowledged+1, err)
 	}
+}
+
+// Clients of many instances that send and never read do not use up the process's threads:
+// Go's runtime ends a process that has 10,000.
+func TestManyClientsThatNeverRead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills many sockets")
+	}
+	h := open(t, shortDir(t), host.Options{})
+	good := create(t, h, "good")
+	var wg sync.WaitGroup
+	for n := range 25 {
+		bad := create(t, h, fmt.Sprintf("bad%d", n))
+		for range 16 {
+			flood := dial(t, bad)
+			wg.Go(func() {
+				flood.SetWriteDeadline(time.Now().Add(3 * time.Second))
+				for {
+					if _, err := flood.Write(getRandom); err != nil {
+						return // both directions are full
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(status, []byte("Threads:"))
+	threads, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
+	if err != nil || threads > 350 {
+		t.Errorf("%d threads for 400 clients, %v", threads, err)
+	}
+	t.Logf("%d threads for 400 clients", threads)
+	alive(t, good)
 }
