@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/google/go-tpm/tpm2"
 
@@ -244,4 +245,33 @@ func BenchmarkMemory(b *testing.B) {
 	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(len(all)), "heap-B/TPM")
 	runtime.KeepAlive(all)
+}
+
+// BenchmarkCreateRSAWarm waits for primes between the commands, outside of the time.
+func BenchmarkCreateRSAWarm(b *testing.B) {
+	pool := vtpm.NewPrimePool(2)
+	defer pool.Close()
+	m, err := vtpm.New(vtpm.Options{Primes: pool})
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := &tape{TPM: m}
+	if _, err := (tpm2.Startup{StartupType: tpm2.TPMSUClear}).Execute(t); err != nil {
+		b.Fatal(err)
+	}
+	parent, err := srk(tpm2.TPMAlgECC).Execute(t)
+	if err != nil {
+		b.Fatal(err)
+	}
+	by := tpm2.AuthHandle{Handle: parent.ObjectHandle, Name: parent.Name, Auth: tpm2.PasswordAuth(nil)}
+	for b.Loop() {
+		b.StopTimer()
+		for pool.Len() < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		b.StartTimer()
+		if _, err := (tpm2.Create{ParentHandle: by, InPublic: tpm2.New2B(signingKey(tpm2.TPMAlgRSA))}).Execute(t); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bootseal/bootseal/vtpm/internal/command"
 	"github.com/bootseal/bootseal/vtpm/internal/engine"
+	"github.com/bootseal/bootseal/vtpm/internal/keygen"
 )
 
 // Options configure a TPM. The zero value is a TPM of the PC Client profile in
@@ -20,6 +21,10 @@ type Options struct {
 	// Entropy is the source of seeds, keys and nonces; nil is crypto/rand.Reader.
 	// A test that wants the same TPM again gives a deterministic one.
 	Entropy io.Reader
+	// Primes are ready for RSA keys that commands create; nil makes them when they are
+	// wanted. They are used with the system's entropy only, and never for primary keys,
+	// which follow from their seed.
+	Primes *PrimePool
 	// Clock is a monotonic clock of any origin; nil is the process's own.
 	Clock func() time.Duration
 }
@@ -45,8 +50,12 @@ func New(o Options) (*TPM, error) {
 	if o.Store == nil {
 		o.Store = &engine.MemoryStore{}
 	}
-	if o.Entropy == nil {
-		o.Entropy = rand.Reader
+	if o.Entropy == nil || o.Entropy == rand.Reader {
+		system := keygen.System{}
+		if o.Primes != nil {
+			system.Primes = o.Primes.pool
+		}
+		o.Entropy = system
 	}
 	if o.Clock == nil {
 		start := time.Now()

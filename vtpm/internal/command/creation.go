@@ -86,7 +86,11 @@ func generatePrimary(t *engine.TPM, hierarchy wire.Handle, pub *wire.TPMTPublic,
 		// protect, which depends on seedValue, is not.
 		proofs = [][]byte{t.Hierarchies.Owner.Proof, t.Hierarchies.Endorsement.Proof}
 	}
-	sens, unique, err := keygen.Primary(t.Hierarchies.At(hierarchy).Seed, pub, create, proofs...)
+	h := t.Hierarchies.At(hierarchy)
+	sens, unique, err := h.Derive(pub, create.Data, proofs, func() (wire.TPMTSensitive, wire.TPMUPublicID, error) {
+		return keygen.Primary(h.Seed, pub, &wire.TPMSSensitiveCreate{Data: create.Data}, proofs...)
+	})
+	sens.AuthValue = append(wire.TPM2BAuth(nil), create.UserAuth...)
 	return generated(t, pub, sens, unique, err)
 }
 

@@ -16,6 +16,8 @@ type Hierarchy struct {
 	Policy    []byte // authPolicy, empty when there is none
 	PolicyAlg wire.Alg
 	Enabled   bool
+
+	primaries []primary // the latest first: see Derive
 }
 
 // Hierarchies are the four hierarchies and the lockout authorization.
@@ -64,6 +66,7 @@ func (h *Hierarchy) RenewProof(random func(int) ([]byte, error)) error {
 	}
 	clear(h.Proof)
 	h.Proof = proof
+	h.forgetPrimaries()
 	return nil
 }
 
@@ -166,6 +169,7 @@ func (h *Hierarchy) write(w *wire.Writer) {
 // read reads a hierarchy whose seed and proof have the size seed: 0 for the lockout
 // authorization.
 func (h *Hierarchy) read(r *wire.Reader, seed int) {
+	h.forgetPrimaries()
 	h.Seed = readExactly(r, seed)
 	h.Proof = readExactly(r, seed)
 	h.Auth = readBytes(r)
@@ -185,6 +189,7 @@ func (h *Hierarchies) readPersistent(r *wire.Reader) {
 	h.Owner.read(r, seedSize)
 	h.Endorsement.read(r, seedSize)
 	h.Lockout.read(r, 0)
+	h.Platform.forgetPrimaries()
 	h.Platform.Seed = readExactly(r, seedSize)
 	h.Platform.Proof = readExactly(r, seedSize)
 	h.DisableClear = readBool(r)
@@ -217,6 +222,7 @@ func (h *Hierarchies) writeReset(w *wire.Writer) {
 }
 
 func (h *Hierarchies) readReset(r *wire.Reader) {
+	h.Null.forgetPrimaries()
 	h.Null.Seed = readExactly(r, seedSize)
 	h.Null.Proof = readExactly(r, seedSize)
 }

@@ -58,6 +58,24 @@ func (x nat) minus(y uint64) nat {
 	return z
 }
 
+// times returns x * y, as long as both together.
+func (x nat) times(y nat) nat {
+	z := make(nat, len(x)+len(y))
+	for i, a := range x {
+		var carry uint64
+		for j, b := range y {
+			hi, lo := bits.Mul64(a, b)
+			var c uint64
+			lo, c = bits.Add64(lo, z[i+j], 0)
+			hi += c // at most 2^64-2 before
+			z[i+j], c = bits.Add64(lo, carry, 0)
+			carry = hi + c // since a*b + z + carry has 128 bits
+		}
+		z[i+len(y)] = carry
+	}
+	return z
+}
+
 // shiftRight returns x >> n for n < 64 * len(x).
 func (x nat) shiftRight(n int) nat {
 	z := make(nat, len(x))

@@ -49,6 +49,11 @@ func TestNatAgainstBig(t *testing.T) {
 				t.Errorf("%x >> %d = %x", x, k, got)
 			}
 		}
+		for _, y := range numbers() {
+			if got := toBig(n.times(toNat(y))); got.Cmp(new(big.Int).Mul(x, y)) != 0 {
+				t.Errorf("%x * %x = %x", x, y, got)
+			}
+		}
 		if got, want := n.trailingZeros(), int(x.TrailingZeroBits()); got != want {
 			t.Errorf("%x ends in %d zeros, want %d", x, got, want)
 		}

@@ -1,7 +1,6 @@
 package keygen
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -25,8 +24,10 @@ func TestRSAProperties(t *testing.T) {
 		{"2048, seeded, exponent 65539", NewSeeded([]byte("c"), "t", nil, nil), 2048, 65539},
 		{"2048, seeded, the largest exponent", NewSeeded([]byte("d"), "t", nil, nil), 2048, maxExponent},
 		{"3072, seeded", NewSeeded([]byte("e"), "t", nil, nil), 3072, 0},
-		{"2048, entropy", rand.Reader, 2048, 0},
-		{"2048, entropy, exponent 65539", rand.Reader, 2048, 65539},
+		{"1024, entropy", System{}, 1024, 0},
+		{"2048, entropy", System{}, 2048, 0},
+		{"2048, entropy, exponent 65539", System{}, 2048, 65539},
+		{"3072, entropy", System{}, 3072, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if testing.Short() && c.bits > 2048 {
@@ -144,7 +145,7 @@ func BenchmarkRSASeeded(b *testing.B) {
 
 func BenchmarkRSAEntropy(b *testing.B) {
 	for b.Loop() {
-		if _, _, err := RSA(rand.Reader, 2048, 0); err != nil {
+		if _, _, err := RSA(System{}, 2048, 0); err != nil {
 			b.Fatal(err)
 		}
 	}
