@@ -21,7 +21,7 @@ type socketFlags struct {
 	key, migrationKey, migration   string
 	log, pid, locality, runAs      string
 	seccomp, profile               string
-	port, fd, daemonFD             int
+	port, fd, daemonFD, primes     int
 	daemon, terminate              bool
 	printCapabilities, printStates bool
 }
@@ -68,6 +68,7 @@ func (f *socketFlags) define(cmd *cobra.Command) {
 	x.StringVar(&f.pid, "pid", "", "`file=PATH|fd=FD`: write the process's number there")
 	x.StringVar(&f.locality, "locality", "", "`reject-locality-4,allow-set-locality`")
 	x.StringVar(&f.profile, "profile", "", "`name=pcclient|libtpms`: what the TPM implements")
+	x.IntVar(&f.primes, "primes", 0, "keep so many primes ready, two for each RSA key of 2048 bits that a client creates")
 	x.StringVarP(&f.runAs, "runas", "r", "", "`USER` to become when the sockets are there")
 	x.BoolVarP(&f.daemon, "daemon", "d", false, "go on in the background")
 	x.BoolVarP(&f.terminate, "terminate", "t", false, "end when a client closes the data channel")

@@ -2,7 +2,9 @@ package keygen
 
 import (
 	"crypto/rand"
+	"errors"
 	"math/bits"
+	"sync"
 
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
@@ -17,25 +19,28 @@ type System struct {
 // Read fills p.
 func (System) Read(p []byte) (int, error) { return rand.Read(p) }
 
-// rsa is RSA for a size and an exponent that are checked.
+// rsa is RSA for a size and an exponent that are checked. The primes are searched at the
+// same time.
 func (s System) rsa(size int, exponent uint32) (prime, modulus []byte, err error) {
-	first, err := s.prime(size/2, exponent)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer clear(first)
-	for range maxPrimes - 1 {
-		second, err := s.prime(size/2, exponent)
-		if err != nil {
+	for range maxPrimes {
+		var first, second nat
+		var firstErr, secondErr error
+		var wg sync.WaitGroup
+		wg.Go(func() { first, firstErr = s.prime(size/2, exponent) })
+		second, secondErr = s.prime(size/2, exponent)
+		wg.Wait()
+		if err := errors.Join(firstErr, secondErr); err != nil {
 			return nil, nil, err
 		}
 		// FIPS 186-5, A.1.3: as far apart as random numbers nearly always are.
-		if second.closer(first, size/2-minPrimeGap) {
-			clear(second)
-			continue
+		if !second.closer(first, size/2-minPrimeGap) {
+			prime, modulus = second.bytes(), first.times(second).bytes()
 		}
-		defer clear(second)
-		return second.bytes(), first.times(second).bytes(), nil
+		clear(first)
+		clear(second)
+		if prime != nil {
+			return prime, modulus, nil
+		}
 	}
 	return nil, nil, wire.RCNoResult
 }

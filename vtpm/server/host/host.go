@@ -30,6 +30,9 @@ type Options struct {
 	// Manufacture makes a TPM in an empty store with what a factory hands over, as the
 	// layout says. It returns what it made, as JSON. Nil refuses each layout but "".
 	Manufacture func(ctx context.Context, o vtpm.Options, name, layout string) (json.RawMessage, error)
+	// Primes are for the RSA keys that the TPMs create; the caller closes it after the
+	// host. It may be nil.
+	Primes *vtpm.PrimePool
 	// Report is told what happens, from any goroutine. It may be nil.
 	Report func(Event)
 }

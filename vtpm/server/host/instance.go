@@ -259,7 +259,7 @@ func (h *Host) openTPM(name string, c Config) (t *vtpm.TPM, closer io.Closer, er
 // options returns the options of an instance's TPM on its store.
 func (h *Host) options(s vtpm.Store, c Config) (vtpm.Options, error) {
 	profile, err := vtpm.ProfileNamed(c.Profile)
-	return vtpm.Options{Profile: profile, Store: timedStore{s, &h.meter}}, err
+	return vtpm.Options{Profile: profile, Store: timedStore{s, &h.meter}, Primes: h.o.Primes}, err
 }
 
 // serve serves until ctx is done or the instance ends by itself.
