@@ -55,9 +55,6 @@ func (f *socketFlags) behavior(o *server.SwtpmOptions) error {
 	return nil
 }
 
-// maxPrimes is how many primes can be kept ready: a minute of a processor's work.
-const maxPrimes = 4096
-
 // keys sets the keys, and how to open the state.
 func (f *socketFlags) keys(a *app, o *server.SwtpmOptions) error {
 	var err error
@@ -86,12 +83,9 @@ func (f *socketFlags) keys(a *app, o *server.SwtpmOptions) error {
 			return store.OpenDirectoryOptions(dir, store.Options{Key: key})
 		}
 	}
-	if f.primes < 0 || f.primes > maxPrimes {
-		return fmt.Errorf("--primes %d: up to %d can be kept", f.primes, maxPrimes)
-	}
-	var primes *vtpm.PrimePool
-	if f.primes > 0 {
-		primes = vtpm.NewPrimePool(f.primes) // until the process ends
+	primes, err := newPrimes(f.primes) // until the process ends
+	if err != nil {
+		return err
 	}
 	o.Open = func() (*vtpm.TPM, io.Closer, error) {
 		state, err := openState(dir)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/server/host"
 	"github.com/bootseal/bootseal/vtpm/server/host/api"
 	systemd "github.com/coreos/go-systemd/v22/daemon"
@@ -22,6 +23,7 @@ import (
 type serveFlags struct {
 	dir, listen, metrics, ca, log string
 	users, groups                 []string
+	primes                        int
 }
 
 func (a *app) vtpmServe() *cobra.Command {
@@ -53,6 +55,7 @@ docs/vtpm-host.md says more.`,
 	x.StringVar(&f.listen, "listen", daemonSocket(), "the daemon's own `SOCKET`; systemd's, if there is one; $"+daemonVariable)
 	x.StringVar(&f.metrics, "metrics", "", "serve Prometheus' metrics at `unix:PATH|HOST:PORT`, HOST being of this machine")
 	x.StringVar(&f.ca, "ca", "", "`DIR` of the CA that signs the vTPMs' certificates (default one of its own, in --dir)")
+	x.IntVar(&f.primes, "primes", primesByDefault(), "keep so many primes ready for the RSA keys that VMs create, two for a key; 0 for a machine that is copied while it runs")
 	x.StringVar(&f.log, "log", "text", "how to log on standard error: text or json")
 	x.StringSliceVar(&f.users, "allow-user", nil, "`USER` who may manage the vTPMs; can be repeated")
 	x.StringSliceVar(&f.groups, "allow-group", nil, "`GROUP` whose members may; can be repeated")
@@ -79,7 +82,12 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 		return err
 	}
 	raiseLimits(log)
-	if o.Host, err = a.openHost(f, log); err != nil {
+	primes, err := newPrimes(f.primes)
+	if err != nil {
+		return err
+	}
+	defer primes.Close()
+	if o.Host, err = a.openHost(f, primes, log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeHost(o.Host, log)) }()
@@ -141,7 +149,7 @@ func notify(log *slog.Logger, state string) {
 }
 
 // openHost opens the host that the flags describe.
-func (a *app) openHost(f *serveFlags, log *slog.Logger) (*host.Host, error) {
+func (a *app) openHost(f *serveFlags, primes *vtpm.PrimePool, log *slog.Logger) (*host.Host, error) {
 	key, err := openStateKey(a.stateKey, a.hostTPM)
 	if err != nil {
 		return nil, err
@@ -149,6 +157,7 @@ func (a *app) openHost(f *serveFlags, log *slog.Logger) (*host.Host, error) {
 	return host.Open(f.dir, host.Options{
 		StoreOptions: key.options,
 		Manufacture:  newFactory(f).make,
+		Primes:       primes,
 		Report:       logEvent(log),
 	})
 }
