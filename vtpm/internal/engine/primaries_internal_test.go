@@ -75,7 +75,7 @@ func TestPrimariesAreRemembered(t *testing.T) {
 func TestPrimariesOfOtherTypes(t *testing.T) {
 	d := newDerivation(t)
 	template := &wire.TPMTPublic{Type: wire.AlgECC, NameAlg: wire.AlgSHA256}
-	if d.key(t, template, "") == d.key(t, template, "") {
+	if first := d.key(t, template, ""); d.key(t, template, "") == first {
 		t.Error("an ECC key was remembered")
 	}
 }
