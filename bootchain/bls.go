@@ -139,20 +139,25 @@ func parseRelease(text string) map[string]string {
 	return out
 }
 
-// paddedSize is the alignment of several initial ramdisks after each other.
+// Several initial ramdisks after each other: as they are, or each padded to a
+// multiple of four bytes before the next begins.
+type join string
+
+const (
+	plain  join = "+" // systemd-boot
+	padded join = "|" // GRUB
+)
+
 const paddedSize = 4
 
 func padding(size int64) int64 { return (paddedSize - size%paddedSize) % paddedSize }
 
-// joinedKey names files after each other in [Volume.Joined].
-func joinedKey(paths []string) string { return strings.Join(paths, "+") }
-
 // joined returns the digests of files after each other.
-func (v *Volume) joined(paths []string) (map[pcr.Bank]pcr.Digest, bool) {
+func (v *Volume) joined(paths []string, j join) (map[pcr.Bank]pcr.Digest, bool) {
 	if len(paths) == 1 {
-		f, _, ok := v.find(paths[0], true)
+		f, _, ok := v.find(paths[0], v.foldsCase())
 		return f.Digests, ok
 	}
-	d, ok := v.Joined[joinedKey(paths)]
+	d, ok := v.Joined[strings.Join(paths, string(j))]
 	return d, ok
 }

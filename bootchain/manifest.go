@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bootseal/bootseal/bootchain/grub"
 	"github.com/bootseal/bootseal/pcr"
 )
 
@@ -29,6 +30,10 @@ type Volume struct {
 	// FAT. Label is its name. Both are "" if they are not known.
 	UUID  string `json:"uuid,omitempty"`
 	Label string `json:"label,omitempty"`
+	// FS is the kind of file system: "fat" or "ext4", "" if it is not known.
+	FS string `json:"fs,omitempty"`
+	// Only is the one folder that was measured, "" for all.
+	Only string `json:"only,omitempty"`
 	// Partition is the GPT partition's UUID in lower case, Number its number from
 	// 1; "" and 0 if they are not known.
 	Partition string `json:"partition,omitempty"`
@@ -37,7 +42,8 @@ type Volume struct {
 	// "/EFI/BOOT/BOOTX64.EFI".
 	Files map[string]File `json:"files"`
 	// Joined are digests of several files one after the other, as a boot loader
-	// passes several initial ramdisks on: by their paths with "+" in between.
+	// passes several initial ramdisks on: by their paths with "+" in between, or
+	// "|" where each but the last is padded to a multiple of four bytes.
 	Joined map[string]map[pcr.Bank]pcr.Digest `json:"joined,omitempty"`
 	// Packed is what the unified kernel images hand to their kernels, by the path
 	// of the image.
@@ -65,6 +71,8 @@ type Program struct {
 	// Sections are those that decide about measurements, in the order of the
 	// program: .sbat, and of shim, systemd-boot and unified kernel images more.
 	Sections []Section `json:"sections,omitempty"`
+	// GRUB is what is built into a GRUB, nil for other programs.
+	GRUB *grub.Binary `json:"grub,omitempty"`
 	// Problem says what could not be read, "" if all could.
 	Problem string `json:"problem,omitempty"`
 }

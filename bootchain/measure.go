@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bootseal/bootseal/bootchain/grub"
+	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/pe"
 	"github.com/bootseal/bootseal/pcr"
 )
@@ -125,7 +127,7 @@ func MeasureFile(name string, r io.Reader, banks []pcr.Bank) (File, error) {
 // isText tells the scripts and configuration files of boot loaders.
 func isText(name string) bool {
 	base := strings.ToLower(path.Base(name))
-	return slices.Contains([]string{".cfg", ".conf"}, path.Ext(base)) || base == "grubenv"
+	return slices.Contains([]string{".cfg", ".conf", ".lst"}, path.Ext(base)) || base == "grubenv"
 }
 
 // measureProgram returns nil for a file that only begins like a program.
@@ -149,6 +151,13 @@ func measureProgram(r io.ReaderAt, size int64, banks []pcr.Bank) *Program {
 	}
 	p.readSections(file, banks)
 	p.Version = p.findVersion(file)
+	if p.stage() == eventlog.GRUB {
+		binary, err := grub.ReadBinary(r, size)
+		if err != nil && !errors.Is(err, grub.ErrNoModules) {
+			p.Problem = err.Error()
+		}
+		p.GRUB = binary
+	}
 	return p
 }
 

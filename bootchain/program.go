@@ -34,7 +34,7 @@ func (p *Program) stage() eventlog.Stage {
 		return eventlog.SystemdBoot
 	case strings.HasPrefix(p.Version, "Linux"):
 		return eventlog.Kernel
-	case strings.HasPrefix(p.Version, "GRUB"), has(components, "grub"):
+	case strings.HasPrefix(p.Version, "GRUB"), p.GRUB != nil, has(components, "grub"):
 		return eventlog.GRUB
 	case has(components, "systemd-boot"):
 		return eventlog.SystemdBoot

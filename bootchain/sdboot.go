@@ -209,7 +209,7 @@ func (w *walk) entryInitrd(e blsEntry) initrd {
 	if len(e.initrds) == 0 {
 		return initrd{}
 	}
-	digests, ok := w.volume.joined(e.initrds)
+	digests, ok := w.volume.joined(e.initrds, plain)
 	ram := initrd{offered: true, digests: digests, source: strings.Join(e.initrds, ", "),
 		reason: "the initial ramdisk that the entry " + e.id + " names"}
 	if !ok {

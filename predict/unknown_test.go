@@ -14,20 +14,14 @@ import (
 // What cannot be told is unknown, with a reason, and the other PCRs stay right.
 func TestUnknown(t *testing.T) {
 	old, upgraded := load(t, boots.Second), load(t, boots.Upgraded)
-	cfg := upgraded.Manifest.Volumes[0].Files[grubCfg].Text
-	edit := func(from, to string) bootchain.Manifest {
-		if !strings.Contains(cfg, from) {
-			t.Fatalf("grub.cfg has no %q", from)
-		}
-		return withText(t, upgraded.Manifest, grubCfg, strings.Replace(cfg, from, to, 1))
-	}
+	edit := func(from, to string) bootchain.Manifest { return edited(t, upgraded.Manifest, from, to) }
 	for _, test := range []struct {
 		name     string
 		old, new bootchain.Manifest
 		doubt    []int
 		reason   string // of the first
 	}{
-		{"a kernel that is not there", old.Manifest, edit("linux\t/boot/vmlinuz-6.1.0-56", "linux\t/boot/vmlinuz-6.1.0-57"), []int{4, 8, 9}, "vmlinuz-6.1.0-57"},
+		{"a file system that is in no manifest", old.Manifest, edit("CAFE-0001", "CAFE-0002"), []int{4, 8, 9}, "which device the file system UUID CAFE-0002 has is not known"},
 		{"a manifest of another boot", upgraded.Manifest, upgraded.Manifest, []int{4, 8, 9}, "of the last boot is not what the model leads to"},
 	} {
 		p := next(t, old.Log, test.old, test.new)
@@ -42,6 +36,16 @@ func TestUnknown(t *testing.T) {
 			t.Errorf("%s: PCRs %v are wrong rather than unknown", test.name, m)
 		}
 	}
+}
+
+// edited returns the manifest with a line of grub.cfg changed.
+func edited(t testing.TB, m bootchain.Manifest, from, to string) bootchain.Manifest {
+	t.Helper()
+	cfg := m.Volumes[0].Files[grubCfg].Text
+	if !strings.Contains(cfg, from) {
+		t.Fatalf("grub.cfg has no %q", from)
+	}
+	return withText(t, m, grubCfg, strings.Replace(cfg, from, to, 1))
 }
 
 // A way on which a program is missing or will be refused halts, and says why.
@@ -68,6 +72,7 @@ func TestHalts(t *testing.T) {
 		want  string
 	}{
 		{"GRUB is gone", without(c.after, "/EFI/BOOT/grubx64.efi"), c.vars, "/EFI/BOOT/grubx64.efi, which shim starts, is not there"},
+		{"the kernel that grub.cfg names is not there", edited(t, c.after, "linux\t/boot/vmlinuz-6.1.0-56", "linux\t/boot/vmlinuz-6.1.0-57"), c.vars, "GRUB waits in a menu"},
 		{"GRUB's digest is in dbx", c.after, forbid(grub.Authenticode[pcr.SHA256]), "shim refuses /EFI/BOOT/grubx64.efi: its digest is in dbx"},
 		{"the kernel's digest is in dbx", c.after, forbid(kernel.Authenticode[pcr.SHA256]), "shim refuses /boot/vmlinuz-6.1.0-56-cloud-amd64: its digest is in dbx"},
 		{"GRUB's generation is revoked", c.after, newLevel, "grub has generation 5, the revocation level demands 99"},

@@ -16,7 +16,7 @@ import (
 )
 
 // mount is a mounted file system.
-type mount struct{ device, root, point string }
+type mount struct{ kind, device, root, point string }
 
 // hostFiles measures what this machine boots from: the EFI system partition, and
 // the file system that has /boot.
@@ -71,7 +71,7 @@ func readMounts(path string) ([]mount, error) {
 		before, after, ok := strings.Cut(lines.Text(), " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
 		if ok && len(left) >= 5 && len(right) >= 2 {
-			out = append(out, mount{device: unescape(right[1]), root: unescape(left[3]), point: unescape(left[4])})
+			out = append(out, mount{kind: right[0], device: unescape(right[1]), root: unescape(left[3]), point: unescape(left[4])})
 		}
 	}
 	return out, nil
@@ -115,6 +115,12 @@ func hostVolume(dir string, mounts []mount, banks []pcr.Bank, progress func(stri
 	v, err := bootchain.Measure(inside{root.FS(), dir, mounts, prefix}, banks, progress)
 	if err != nil {
 		return v, err
+	}
+	if v.FS = m.kind; m.kind == "vfat" {
+		v.FS = "fat"
+	}
+	if prefix != "" {
+		v.Only = "/" + prefix
 	}
 	v.UUID = deviceLink("/dev/disk/by-uuid", m.device)
 	v.Label = deviceLink("/dev/disk/by-label", m.device)

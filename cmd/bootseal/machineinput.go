@@ -197,7 +197,7 @@ func measureImage(r io.ReaderAt, size int64, banks []pcr.Bank, progress func(str
 		if err != nil {
 			return m, nil, fmt.Errorf("partition %d: %w", v.Number, err)
 		}
-		measured.UUID, measured.Label = v.UUID, v.Label
+		measured.UUID, measured.Label, measured.FS, measured.Only = v.UUID, v.Label, v.Kind, v.Only()
 		if v.Number > 0 {
 			measured.Number, measured.Partition = v.Number, guidText(v.Partition)
 		}

@@ -84,12 +84,20 @@ func openVolume(r *io.SectionReader) (Volume, error) {
 }
 
 // Boot returns what boot programs read of the volume: all of a boot partition,
-// and of a whole system its folder /boot.
+// and of a whole system the one folder that Only names.
 func (v Volume) Boot() fs.FS {
-	if info, err := fs.Stat(v.FS, "boot"); v.Kind == "fat" || err != nil || !info.IsDir() {
+	if v.Only() == "" {
 		return v.FS
 	}
 	return bootOnly{v.FS}
+}
+
+// Only returns "/boot" for a volume with a whole system, else "".
+func (v Volume) Only() string {
+	if info, err := fs.Stat(v.FS, "boot"); v.Kind == "fat" || err != nil || !info.IsDir() {
+		return ""
+	}
+	return "/boot"
 }
 
 // bootOnly is a file system whose root has a folder boot and nothing else.

@@ -141,7 +141,7 @@ func manifest(dir, listing string) (bootchain.Manifest, error) {
 			return bootchain.Manifest{}, fmt.Errorf("%s: not the file that was listed", path)
 		}
 	}
-	v.UUID = "CAFE-0001" // as the recordings' README says the file system was made
+	v.UUID, v.FS = "CAFE-0001", "fat" // as the recordings' README says the file system was made
 	m := bootchain.Manifest{Volumes: []bootchain.Volume{v}}
 	return m, m.Check()
 }
