@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bootseal/bootseal/vtpm/server/host/api"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exitcode": exitCode, "waitsocket": waitSocket,
+			"exitcode": exitCode, "waitsocket": waitSocket, "waittrace": waitTrace,
 		},
 	})
 }
@@ -65,6 +66,23 @@ func waitSocket(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("nobody serves at %s: %v", args[0], err)
+		}
+	}
+}
+
+// waitTrace waits until somebody traces one of the daemon's vTPMs: waittrace NAME.
+func waitTrace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waittrace NAME")
+	}
+	c := api.NewClient(ts.Getenv("BOOTSEAL_VTPM_SOCKET"))
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		info, err := c.Show(context.Background(), args[0])
+		if err == nil && info.Watchers > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nobody traces %s: %v", args[0], err)
 		}
 	}
 }

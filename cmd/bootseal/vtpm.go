@@ -32,6 +32,7 @@ func (a *app) vtpm() *cobra.Command {
 		a.vtpmStart(),
 		a.vtpmState(),
 		a.vtpmStop(),
+		a.vtpmTrace(),
 	)
 	return cmd
 }

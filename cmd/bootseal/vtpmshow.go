@@ -56,6 +56,9 @@ func (a *app) printInstance(info host.Info) error {
 	if info.Started != nil {
 		row("started", "%s", info.Started.Local().Format(time.DateTime))
 		row("clients", "%d", info.Clients)
+		if info.Watchers > 0 {
+			row("traced by", "%d", info.Watchers)
+		}
 	}
 	row("commands", "%d, %d refused for a wrong authorization, %d while locked out", info.Commands, info.AuthFailures, info.Lockouts)
 	if info.LastCommand != nil {

@@ -46,7 +46,7 @@ func openDirectory(path string) (d *directory, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(path, dirMode); err != nil {
+	if err := makeDirectory(path); err != nil {
 		return nil, fmt.Errorf("make the directory of the instances: %w", err)
 	}
 	d = &directory{path: path}
@@ -72,6 +72,18 @@ func openDirectory(path string) (d *directory, err error) {
 		return d, err
 	}
 	return d, d.root.Mkdir(bindName, 0o700)
+}
+
+// makeDirectory makes the directory if it is not there. The umask has no say in what others
+// need to reach a socket.
+func makeDirectory(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return err
+	}
+	return os.Chmod(path, dirMode)
 }
 
 func (d *directory) Close() error {

@@ -58,6 +58,7 @@ type Info struct {
 	Commands     uint64          `json:"commands"`     // executed since the host began
 	AuthFailures uint64          `json:"authFailures"` // of them refused for a wrong authorization
 	Lockouts     uint64          `json:"lockouts"`     // of them refused while locked out
+	Watchers     int             `json:"watchers"`     // who trace its commands
 	Dropped      uint64          `json:"dropped"`      // of them not seen by who traced
 	Manufactured json.RawMessage `json:"manufactured,omitempty"`
 }
@@ -122,7 +123,7 @@ func (i *instance) info() Info {
 		PowerOn: c.PowerOn, Wanted: c.Started, Created: c.Created, Manufactured: c.Manufactured,
 		Control: i.host.socketPath(i.name, controlName), Data: i.host.socketPath(i.name, dataName),
 		Commands: i.commands.Load(), AuthFailures: i.authFailures.Load(), Lockouts: i.lockouts.Load(),
-		Dropped: i.taps.lost.Load(),
+		Watchers: int(i.taps.count.Load()), Dropped: i.taps.lost.Load(),
 	}
 	if i.reason != nil {
 		info.Reason = i.reason.Error()

@@ -36,11 +36,12 @@ func (h *Host) Tap(name string, room int) (*Tap, error) {
 
 // taps are an instance's taps.
 type taps struct {
-	any  atomic.Bool   // spares an instance without them the lock
-	lost atomic.Uint64 // exchanges that a tap had no room for
+	count atomic.Int32  // spares an instance without them the lock
+	lost  atomic.Uint64 // exchanges that a tap had no room for
 
-	mu   sync.Mutex
-	list []*Tap
+	mu     sync.Mutex
+	list   []*Tap
+	closed bool // the instance is gone
 }
 
 func (ts *taps) add(room int) *Tap {
@@ -48,8 +49,12 @@ func (ts *taps) add(room int) *Tap {
 	t.C = t.c
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	if ts.closed {
+		close(t.c)
+		return t
+	}
 	ts.list = append(ts.list, t)
-	ts.any.Store(true)
+	ts.count.Store(int32(len(ts.list)))
 	return t
 }
 
@@ -60,7 +65,7 @@ func (ts *taps) remove(t *Tap) {
 		ts.list = slices.Delete(ts.list, at, at+1)
 		close(t.c)
 	}
-	ts.any.Store(len(ts.list) > 0)
+	ts.count.Store(int32(len(ts.list)))
 }
 
 func (ts *taps) closeAll() {
@@ -69,13 +74,13 @@ func (ts *taps) closeAll() {
 	for _, t := range ts.list {
 		close(t.c)
 	}
-	ts.list = nil
-	ts.any.Store(false)
+	ts.list, ts.closed = nil, true
+	ts.count.Store(0)
 }
 
 // offer gives an exchange to all taps that have room.
 func (ts *taps) offer(x server.Exchange) {
-	if !ts.any.Load() {
+	if ts.count.Load() == 0 {
 		return
 	}
 	x.Command, x.Response = bytes.Clone(x.Command), bytes.Clone(x.Response)
