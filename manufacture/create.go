@@ -48,7 +48,6 @@ func staged(v vtpm.Options, existing bool, f func(*vtpm.TPM) error) error {
 	if err != nil {
 		return err
 	}
-	defer wipe(before)
 	stage := &stage{records: make(map[string][]byte)}
 	defer func() { wipe(stage.records) }()
 	if existing {

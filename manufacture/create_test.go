@@ -90,7 +90,10 @@ func TestCreateFails(t *testing.T) {
 		{"no certificate is issued", full, &records{}, oneEK(issuerFunc(func(manufacture.Request) ([]byte, error) { return nil, full }))},
 		{"another TPM is there", full, &records{err: full, kept: map[string][]byte{"other": {1}}}, oneEK(newCA(t))},
 	} {
-		before := maps.Clone(c.store.kept)
+		before := make(map[string][]byte) // a store may give out what it keeps: that must not change either
+		for name, value := range c.store.kept {
+			before[name] = slices.Clone(value)
+		}
 		if _, err := manufacture.Create(vtpm.Options{Store: c.store}, c.o); !errors.Is(err, c.err) {
 			t.Errorf("%s: %v", c.why, err)
 		}
@@ -124,6 +127,11 @@ func TestReconfigure(t *testing.T) {
 	if _, err := manufacture.Reconfigure(vtpm.Options{Store: s}, []pcr.Bank{pcr.SHA1, pcr.SHA512}); err != nil {
 		t.Fatal(err)
 	}
+	s.err = errors.New("no space left on device")
+	if _, err := manufacture.Reconfigure(vtpm.Options{Store: s}, []pcr.Bank{pcr.SHA384}); !errors.Is(err, s.err) {
+		t.Errorf("with a full disk: %v", err)
+	}
+	s.err = nil
 	tpm := started(t, s)
 	if have := activeBanks(t, tpm); !slices.Equal(have, []pcr.Bank{pcr.SHA1, pcr.SHA512}) {
 		t.Errorf("PCR banks %v", have)

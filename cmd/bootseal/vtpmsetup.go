@@ -108,6 +108,12 @@ func (f *setupFlags) define(cmd *cobra.Command) {
 	x.StringVar(&f.instanceID, "gcp-instance-id", "", "instance's ID in them (default from --vmid)")
 	f.defineAccepted(cmd)
 	completeWords(cmd, "layout", "swtpm", "azure", "gcp")
+	completeWords(cmd, "cipher", "aes-128-cbc", "aes-256-cbc")
+	completeWords(cmd, "rsa-keysize", "2048", "3072", "4096", "max")
+	completeWords(cmd, "profile-name", "pcclient", "libtpms")
+	keys := append(ekNames(), "rsa2048-high", "secp256r1-high")
+	completeWords(cmd, "ek1keyalgo", keys...)
+	completeWords(cmd, "ek2keyalgo", keys...)
 }
 
 // defineAccepted defines the flags that are accepted so that a command line of swtpm_setup

@@ -63,6 +63,18 @@ func printSetupAll(w io.Writer, r manufacture.Result) error {
 	return err
 }
 
+// printKept says that there is a TPM, which stays.
+func (a *app) printKept(w io.Writer, dir string) error {
+	if a.wantsJSON() {
+		return a.printJSON(struct {
+			Directory string `json:"directory"`
+			Kept      bool   `json:"kept"`
+		}{dir, true})
+	}
+	_, err := fmt.Fprintln(w, "Not overwriting existing state file.")
+	return err
+}
+
 func joinBanks(banks []pcr.Bank) string {
 	var names []string
 	for _, b := range banks {

@@ -81,8 +81,7 @@ func (a *app) setupState(ctx context.Context, f *setupFlags, say io.Writer) erro
 	}
 	if there(dir) && !f.overwrite {
 		if f.notOverwrite {
-			_, err := fmt.Fprintln(say, "Not overwriting existing state file.")
-			return err
+			return a.printKept(say, dir)
 		}
 		return &noError{fmt.Sprintf("there is a TPM in %s: --overwrite replaces it, --not-overwrite keeps it", dir)}
 	}
