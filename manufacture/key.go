@@ -22,6 +22,9 @@ func createPrimary(tpm transport.TPM, it item) (key, error) {
 		PrimaryHandle: empty(it.hierarchy),
 		InPublic:      tpm2.New2B(it.template),
 	}.Execute(tpm)
+	if errors.Is(err, tpm2.TPMRCValue) || errors.Is(err, tpm2.TPMRCCurve) {
+		return key{}, fmt.Errorf("create it: the TPM does not have keys of this size or curve: %w", err)
+	}
 	if err != nil {
 		return key{}, fmt.Errorf("create it: %w", err)
 	}

@@ -55,8 +55,8 @@ func (p Platform) orDefault() Platform {
 //
 // It follows the EK Credential Profile 2.x, section 3.2, and for a platform certificate
 // what swtpm_cert writes: a public key certificate of the endorsement key that names the
-// platform. An attribute certificate, the Platform Certificate Profile's other form, could
-// not be verified by most software.
+// platform. The Platform Certificate Profile's other form, an attribute certificate, cannot be
+// verified with crypto/x509 or `openssl verify`.
 func (r Request) Template() (*x509.Certificate, error) {
 	usage, err := r.keyUsage()
 	if err != nil {

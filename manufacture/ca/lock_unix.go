@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// lockPatience is how long to wait for others: making a CA takes milliseconds, with RSA seconds.
+// Where everybody can open the directory, somebody might hold its lock for good.
+const lockPatience = 20 * time.Second
 
 // lock waits until no other process makes a CA under the directory. It leaves no file.
 func lock(dir string) (unlock func(), err error) {
@@ -16,14 +21,16 @@ func lock(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if !errors.Is(err, unix.EINTR) {
-			break
+	for waited := time.Duration(0); ; waited += lockPoll {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
 		}
+		if !errors.Is(err, unix.EINTR) && (!errors.Is(err, unix.EWOULDBLOCK) || waited > lockPatience) {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
+		}
+		time.Sleep(lockPoll)
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", dir, err), f.Close())
-	}
-	return func() { f.Close() }, nil
 }
+
+const lockPoll = 10 * time.Millisecond
