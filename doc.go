@@ -21,6 +21,8 @@
 //	vtpm/internal/engine   the TPM's state, by what resets it
 //	vtpm/internal/command  Part 3: a file and a table row for each command
 //	vtpm/store             where a vTPM's state rests
+//	vtpm/store/etcd        a state in etcd, for many machines: owners, leases, fencing
+//	vtpm/store/internal/record  what a state's records are to every store
 //	vtpm/server            the protocols a vTPM is reached by: swtpm, mssim, raw sockets
 //	vtpm/server/host       many vTPMs in one process, each on its own
 //	vtpm/server/host/api   managing them from other processes
@@ -29,6 +31,7 @@
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells
+//	internal/etcdtest      a real etcd for a test
 //	internal/hosttpm       the host TPM keeps the key to vTPM states, and counts them
 //	internal/disk          the file systems of a disk image
 //	internal/ext4          ext2, ext3 and ext4, read-only

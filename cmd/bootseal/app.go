@@ -17,9 +17,10 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 
-	tpm      string // --tpm
-	stateKey string // --state-key
-	format   string // --output: "text" or "json"
+	tpm          string // --tpm
+	stateKey     string // --state-key
+	stateCounter string // --state-counter
+	format       string // --output: "text" or "json"
 
 	began   time.Time // of reading many files
 	showing bool      // progress on the terminal
@@ -61,6 +62,7 @@ bad input, no TPM).`,
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", "text", "output format: text or json")
 	root.PersistentFlags().StringVar(&a.tpm, "tpm", "", tpmUsage)
 	root.PersistentFlags().StringVar(&a.stateKey, "state-key", "", stateKeyUsage)
+	root.PersistentFlags().StringVar(&a.stateCounter, "state-counter", "", "etcd that counts vTPM states at rest, so that older copies are refused: "+storeUsage)
 	completeWords(root, "output", "text", "json")
 	completeWords(root, "state-key", "file:", "credential:", "tpm:")
 	completeWords(root, "tpm", "device:", "swtpm:", "embedded:")

@@ -11,6 +11,7 @@ import (
 	"github.com/bootseal/bootseal/internal/hosttpm"
 	"github.com/bootseal/bootseal/seal"
 	"github.com/bootseal/bootseal/vtpm/store"
+	"github.com/bootseal/bootseal/vtpm/store/etcd"
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
@@ -23,16 +24,22 @@ const ledgerSuffix = ".ledger"
 // stateKey is the key to the states of vTPMs, and what counts them. The zero value is no
 // key.
 type stateKey struct {
-	spec   string
 	key    []byte
-	ledger *store.Ledger // nil: nothing counts them
+	ledger *store.Ledger // nil: no TPM counts them
+	etcd   *etcd.Client  // counts them if there is no ledger; nil: nothing does
+}
+
+// stateCounter is what counts a state.
+type stateCounter interface {
+	store.Counter
+	Retire() error
 }
 
 // openStateKey returns the key that a --state-key names. The host opens the TPM of this
 // machine, which is asked only for a key that is sealed in it or counted by it.
 func openStateKey(spec string, host func() (transport.TPMCloser, error)) (*stateKey, error) {
 	kind, where, _ := strings.Cut(spec, ":")
-	k := &stateKey{spec: spec}
+	k := new(stateKey)
 	var err error
 	switch {
 	case spec == "":
@@ -94,15 +101,45 @@ func withRemedy(err error) error {
 // options returns how to open the state of the instance with the name.
 func (k *stateKey) options(instance string) store.Options {
 	o := store.Options{Key: k.key, Instance: instance}
-	if k.ledger != nil {
-		o.Counter = k.ledger.Counter(instance)
+	if c := k.counter(instance); c != nil {
+		o.Counter = c
 	}
 	return o
 }
 
-// open opens the state in the directory. The instance is named as the directory is.
+// counter returns what counts the state of the instance, or nil.
+func (k *stateKey) counter(instance string) stateCounter {
+	switch {
+	case k.ledger != nil:
+		return k.ledger.Counter(instance)
+	case k.etcd != nil:
+		return k.etcd.Counter(instance, k.key)
+	}
+	return nil
+}
+
+// countedIn has etcd count the states that no TPM counts. The connection lasts as long as
+// the process.
+func (k *stateKey) countedIn(url string) error {
+	if url == "" || k.ledger != nil {
+		return nil
+	}
+	if k.key == nil {
+		return errors.New("--state-counter needs a --state-key: without one, anybody could write the count")
+	}
+	c, err := etcd.ParseURL(url)
+	if err == nil {
+		k.etcd, err = etcd.Dial(c)
+	}
+	if err != nil {
+		return fmt.Errorf("--state-counter: %w", err)
+	}
+	return nil
+}
+
+// open opens the state in the directory.
 func (k *stateKey) open(dir string) (*store.Directory, error) {
-	o, err := k.optionsOf(dir)
+	o, err := k.optionsOf(dir, "")
 	if err != nil {
 		return nil, err
 	}
@@ -113,15 +150,20 @@ func (k *stateKey) open(dir string) (*store.Directory, error) {
 	return state, nil
 }
 
-func (k *stateKey) optionsOf(dir string) (store.Options, error) {
+// optionsOf returns how to open the state in the directory, of the instance or the one that
+// instanceOf names.
+func (k *stateKey) optionsOf(dir, instance string) (store.Options, error) {
 	if k.key == nil {
 		return store.Options{}, nil
 	}
-	path, err := filepath.Abs(dir)
-	if err != nil {
-		return store.Options{}, err
+	if instance == "" {
+		path, err := filepath.Abs(dir)
+		if err != nil {
+			return store.Options{}, err
+		}
+		instance = instanceOf(path)
 	}
-	return k.options(instanceOf(path)), nil
+	return k.options(instance), nil
 }
 
 // instanceOf returns the name of the instance whose state is in a directory: the
@@ -152,17 +194,28 @@ func stateRemedy(dir string, err error) error {
 
 // openState opens the state in a directory with the --state-key.
 func (a *app) openState(dir string) (*store.Directory, error) {
-	k, err := openStateKey(a.stateKey, a.hostTPM)
+	k, err := a.openStateKey()
 	if err != nil {
 		return nil, err
 	}
 	return k.open(dir)
 }
 
+// openStateKey opens the --state-key, with the --state-counter.
+func (a *app) openStateKey() (*stateKey, error) { return a.openStateKeyOn(a.hostTPM) }
+
+func (a *app) openStateKeyOn(host func() (transport.TPMCloser, error)) (*stateKey, error) {
+	k, err := openStateKey(a.stateKey, host)
+	if err != nil {
+		return nil, err
+	}
+	return k, k.countedIn(a.stateCounter)
+}
+
 // openEmbeddedState opens the state of --tpm embedded:DIR with the --state-key. The
 // host's TPM is then the one that Linux has.
 func (a *app) openEmbeddedState(dir string) (*store.Directory, error) {
-	k, err := openStateKey(a.stateKey, func() (transport.TPMCloser, error) { return openDevice(defaultDevice) })
+	k, err := a.openStateKeyOn(func() (transport.TPMCloser, error) { return openDevice(defaultDevice) })
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +226,7 @@ func (a *app) openEmbeddedState(dir string) (*store.Directory, error) {
 // names it, and its own state, if it is embedded, has no key.
 func (a *app) hostTPM() (transport.TPMCloser, error) {
 	host := *a
-	host.stateKey = ""
+	host.stateKey, host.stateCounter = "", ""
 	return host.openTPM()
 }
 

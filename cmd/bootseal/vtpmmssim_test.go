@@ -8,7 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/bootseal/bootseal/internal/etcdtest"
 )
 
 // mssimRun is a run of `bootseal vtpm mssim` on free ports.
@@ -96,4 +101,110 @@ func TestMSSimServesUntilInterrupted(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 	}
+}
+
+// With its state in etcd, the TPM runs on one machine at a time, and is the same one on the
+// next.
+func TestMSSimInEtcd(t *testing.T) {
+	e := etcdtest.Start(t)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, bytes.Repeat([]byte("k"), 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := "etcd://" + e.Endpoint + "/test/tpm0?ttl=3s"
+	flags := []string{"--store", url, "--state-key", "file:" + key}
+	startup := []byte{0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0}
+	readClock := []byte{0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x81}
+	for resets := uint32(1); resets <= 2; resets++ {
+		m := startMSSim(t, flags...)
+		talk(t, m.platform, []byte{0, 0, 0, 1}, 4) // power on
+		if response := m.send(t, startup, 10); !bytes.Equal(response[6:], make([]byte, 4)) {
+			t.Fatalf("startup: %x", response)
+		}
+		if n := binary.BigEndian.Uint32(m.send(t, readClock, 10+25)[10+16:]); n != resets {
+			t.Errorf("resetCount %d, want %d", n, resets)
+		}
+		var stderr bytes.Buffer
+		second := append([]string{"vtpm", "mssim", "--listen", "127.0.0.1:0"}, flags...)
+		if code := run(t.Context(), second, nil, io.Discard, &stderr); code != exitError || !strings.Contains(stderr.String(), "tpm0 is open on") {
+			t.Errorf("a second one: exit code %d, %s", code, &stderr)
+		}
+		if resets == 1 {
+			m.interrupt()
+			if code := <-m.exit; code != exitOK {
+				t.Errorf("exit code %d", code)
+			}
+			continue
+		}
+		// Without etcd, it stops before anybody else can have the state.
+		e.Kill()
+		if code := <-m.exit; code != exitError {
+			t.Errorf("exit code %d without etcd", code)
+		}
+	}
+}
+
+// A place in etcd is a whole URL, and needs a key.
+func TestMSSimStore(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, bytes.Repeat([]byte("k"), 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"say --state-key":     {"--store", "etcd://127.0.0.1:1/tpm0"},
+		"choose etcd://":      {"--store", "dir"},
+		"exclude each other":  {"--store", "etcd://127.0.0.1:1/tpm0", "--dir", "d"},
+		"ends with the state": {"--store", "etcd://127.0.0.1:1", "--state-key", "file:" + key},
+		"etcd at 127.0.0.1:1": {"--store", "etcd://127.0.0.1:1/tpm0?ttl=2s", "--state-key", "file:" + key},
+		"no name of a state":  {"--store", "etcd://127.0.0.1:1/.x", "--state-key", "file:" + key},
+		"a TTL is from":       {"--store", "etcd://127.0.0.1:1/x?ttl=0s", "--state-key", "file:" + key},
+	} {
+		var stderr bytes.Buffer
+		code := run(t.Context(), append([]string{"vtpm", "mssim", "--listen", "127.0.0.1:0"}, args...), nil, io.Discard, &stderr)
+		if code != exitError || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q: exit code %d, %s", args, code, &stderr)
+		}
+	}
+}
+
+// An etcd counts states in directories, too: an older copy is refused until it is accepted.
+func TestStateCounter(t *testing.T) {
+	e := etcdtest.Start(t)
+	work := t.TempDir()
+	key, dir := filepath.Join(work, "key"), filepath.Join(work, "vm0")
+	if err := os.WriteFile(key, bytes.Repeat([]byte("k"), 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do := func(want int, args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		args = append(args, "--state-key", "file:"+key, "--state-counter", "etcd://"+e.Endpoint)
+		if code := run(t.Context(), args, nil, &out, &out); code != want {
+			t.Fatalf("%q: exit code %d, want %d: %s", args, code, want, &out)
+		}
+		return out.String()
+	}
+	use := []string{"pcrs", "--pcrs", "0", "--tpm", "embedded:" + dir}
+	do(exitOK, use...)
+	older, err := os.ReadFile(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(exitOK, use...)
+	if err := os.WriteFile(filepath.Join(dir, "state"), older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := do(exitError, use...); !strings.Contains(out, "has count 2, its counter stands at 4") {
+		t.Error(out)
+	}
+	do(exitOK, "vtpm", "state", "accept", dir)
+	do(exitOK, use...)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if out := do(exitError, use...); !strings.Contains(out, "the state is missing") {
+		t.Error(out)
+	}
+	do(exitOK, "vtpm", "state", "accept", "--missing", dir)
+	do(exitOK, use...)
 }

@@ -19,7 +19,9 @@ encrypted with. docs/state.md says what to do when a state is refused.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.vtpmStateShow(), a.vtpmStateAccept(), a.vtpmStateRekey())
+	var instance string
+	cmd.PersistentFlags().StringVar(&instance, "instance", "", "the vTPM's `NAME`, which its state is encrypted for (default the directory's)")
+	cmd.AddCommand(a.vtpmStateShow(&instance), a.vtpmStateAccept(&instance), a.vtpmStateRekey(&instance))
 	return cmd
 }
 
@@ -37,7 +39,7 @@ type stateReport struct {
 	Refused   string         `json:"refused,omitempty"`
 }
 
-func (a *app) vtpmStateShow() *cobra.Command {
+func (a *app) vtpmStateShow(instance *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show DIR",
 		Short: "Say what is in a state, and whether it would be opened",
@@ -46,7 +48,7 @@ and no secret is printed. Exit code 1: it is refused.`,
 		Example: "  bootseal vtpm state show /var/lib/vm0/tpm\n  bootseal vtpm state show --state-key tpm:/etc/bootseal/states.key vm0 -o json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := a.inspectState(args[0])
+			r, err := a.inspectState(args[0], *instance)
 			if err != nil {
 				return err
 			}
@@ -61,13 +63,13 @@ and no secret is printed. Exit code 1: it is refused.`,
 	}
 }
 
-func (a *app) inspectState(dir string) (stateReport, error) {
+func (a *app) inspectState(dir, instance string) (stateReport, error) {
 	r := stateReport{Directory: dir}
-	k, err := openStateKey(a.stateKey, a.hostTPM)
+	k, err := a.openStateKey()
 	if err != nil {
 		return r, err
 	}
-	o, err := k.optionsOf(dir)
+	o, err := k.optionsOf(dir, instance)
 	if err != nil {
 		return r, err
 	}
@@ -130,7 +132,7 @@ func (a *app) printState(r stateReport) error {
 	return err
 }
 
-func (a *app) vtpmStateAccept() *cobra.Command {
+func (a *app) vtpmStateAccept(instance *string) *cobra.Command {
 	var missing bool
 	cmd := &cobra.Command{
 		Use:   "accept DIR",
@@ -145,18 +147,18 @@ state, and the next start may make a new TPM.`,
 		Example: `  bootseal vtpm state accept --state-key tpm:/etc/bootseal/states.key /var/lib/vm0/tpm
   bootseal vtpm state accept --missing --state-key tpm:/etc/bootseal/states.key /var/lib/vm0/tpm`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.acceptState(args[0], missing) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.acceptState(args[0], *instance, missing) },
 	}
 	cmd.Flags().BoolVar(&missing, "missing", false, "the state is gone, and a new TPM is to be made")
 	return cmd
 }
 
-func (a *app) acceptState(dir string, missing bool) error {
-	k, err := openStateKey(a.stateKey, a.hostTPM)
+func (a *app) acceptState(dir, instance string, missing bool) error {
+	k, err := a.openStateKey()
 	if err != nil {
 		return err
 	}
-	o, err := k.optionsOf(dir)
+	o, err := k.optionsOf(dir, instance)
 	if err != nil {
 		return err
 	}
@@ -169,10 +171,10 @@ func (a *app) acceptState(dir string, missing bool) error {
 		return fmt.Errorf("%s: there is no state; --missing lets a new TPM be made in its place", dir)
 	case !gone && missing:
 		return fmt.Errorf("%s: there is a state, it is not missing", dir)
-	case gone && k.ledger == nil:
+	case gone && o.Counter == nil:
 		return nil // nobody counts
 	case gone:
-		return k.ledger.Counter(o.Instance).Retire()
+		return k.counter(o.Instance).Retire()
 	case o.Counter == nil:
 		counted := o
 		counted.Accept = true
@@ -186,7 +188,7 @@ func (a *app) acceptState(dir string, missing bool) error {
 	return state.Close()
 }
 
-func (a *app) vtpmStateRekey() *cobra.Command {
+func (a *app) vtpmStateRekey(instance *string) *cobra.Command {
 	var next string
 	var none bool
 	cmd := &cobra.Command{
@@ -204,16 +206,22 @@ What was on the disk before may still be found on it, under the old key.`,
 			if (next == "") == !none {
 				return errors.New("say --new-key KEY, or --no-key to have the states not encrypted")
 			}
-			from, err := openStateKey(a.stateKey, a.hostTPM)
+			if *instance != "" && len(args) > 1 {
+				return errors.New("--instance names one state, and there are several")
+			}
+			from, err := a.openStateKey()
 			if err != nil {
 				return err
 			}
 			to, err := openStateKey(next, a.hostTPM)
+			if err == nil && !none {
+				err = to.countedIn(a.stateCounter)
+			}
 			if err != nil {
 				return err
 			}
 			for _, dir := range args {
-				if err := a.rekeyTo(dir, from, to); err != nil {
+				if err := a.rekeyTo(dir, *instance, from, to); err != nil {
 					return err
 				}
 			}
@@ -225,12 +233,12 @@ What was on the disk before may still be found on it, under the old key.`,
 	return cmd
 }
 
-func (a *app) rekeyTo(dir string, from, to *stateKey) error {
-	before, err := from.optionsOf(dir)
+func (a *app) rekeyTo(dir, instance string, from, to *stateKey) error {
+	before, err := from.optionsOf(dir, instance)
 	if err != nil {
 		return err
 	}
-	after, err := to.optionsOf(dir)
+	after, err := to.optionsOf(dir, instance)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"maps"
 	"path/filepath"
 	"sync"
+
+	"github.com/bootseal/bootseal/vtpm/store/internal/record"
 )
 
 // What a state directory holds.
@@ -144,7 +145,7 @@ func (d *Directory) Load() (map[string][]byte, error) {
 	all := make(map[string][]byte, len(d.records))
 	for name, value := range d.records {
 		if !isOwn(name) {
-			all[name] = copyValue(value)
+			all[name] = record.Clone(value)
 		}
 	}
 	return all, nil
@@ -166,11 +167,11 @@ func (d *Directory) commit(changes map[string][]byte) error {
 	if d.records == nil {
 		return ErrClosed
 	}
-	changes = d.different(changes)
+	changes = record.Different(d.records, changes)
 	if len(changes) == 0 && d.journal != nil {
 		return nil
 	}
-	encoded, err := encodeRecords(changes)
+	encoded, err := record.Encode(changes)
 	if err != nil {
 		return fmt.Errorf("write the TPM's state: %w", err)
 	}
@@ -178,7 +179,7 @@ func (d *Directory) commit(changes map[string][]byte) error {
 	var appendErr error
 	if d.journal != nil {
 		if appendErr = d.journal.append(encoded); appendErr == nil {
-			apply(d.records, changes)
+			record.Apply(d.records, changes)
 			return nil
 		}
 	}
@@ -197,25 +198,12 @@ func ioError(err error) error {
 	return err
 }
 
-// different returns a copy of the changes that change something.
-func (d *Directory) different(changes map[string][]byte) map[string][]byte {
-	different := make(map[string][]byte, len(changes))
-	for name, value := range changes {
-		old, ok := d.records[name]
-		if ok == (value != nil) && bytes.Equal(old, value) {
-			continue
-		}
-		different[name] = copyValue(value)
-	}
-	return different
-}
-
 // rewrite makes the changes durable in a new file with all records.
 func (d *Directory) rewrite(changes map[string][]byte) error {
 	all := maps.Clone(d.records)
 	maps.Copy(all, changes)
 	maps.DeleteFunc(all, func(_ string, value []byte) bool { return value == nil })
-	encoded, err := encodeRecords(all)
+	encoded, err := record.Encode(all)
 	if err != nil {
 		return err
 	}
@@ -228,7 +216,7 @@ func (d *Directory) rewrite(changes map[string][]byte) error {
 		d.journal.file.Close() // nothing of it is wanted any more
 	}
 	d.journal = j
-	apply(d.records, changes)
+	record.Apply(d.records, changes)
 	return nil
 }
 
@@ -259,18 +247,8 @@ func (d *Directory) Close() error {
 	if d.options.Counter != nil && !d.options.countLater {
 		err = d.countWith(nil)
 	}
-	for _, value := range d.records {
-		clear(value)
-	}
+	record.Clear(d.records)
 	clear(d.options.Key)
 	d.records = nil
 	return errors.Join(err, d.abandon(nil), d.lock.Close())
-}
-
-// copyValue copies a value, and keeps apart an empty one and none.
-func copyValue(value []byte) []byte {
-	if value == nil {
-		return nil
-	}
-	return append(make([]byte, 0, len(value)), value...)
 }

@@ -14,8 +14,8 @@
 //	header.go  the first block: version, size, the file's key
 //	block.go   a block: which frame it belongs to, a checksum
 //	frame.go   a frame: encryption, order
-//	records.go what is in a frame
 //	replay.go  the whole file: what was committed, what is torn, what is damaged
+//	           its records are encoded by package internal/record
 //	journal.go writing: append, replace
 //
 // A frame is encrypted and authenticated with XChaCha20-Poly1305, under a key that is

@@ -1,6 +1,10 @@
 package store
 
-import "io"
+import (
+	"io"
+
+	"github.com/bootseal/bootseal/vtpm/store/internal/record"
+)
 
 // What a test's own disk needs.
 type (
@@ -23,7 +27,7 @@ func Read(data []byte, o Options) (map[string][]byte, error) {
 
 // The parts that fuzzing looks at, and the benchmark.
 var (
-	DecodeRecords = decodeRecords
-	EncodeRecords = encodeRecords
+	DecodeRecords = record.Decode
+	EncodeRecords = record.Encode
 	Datasync      = datasync
 )

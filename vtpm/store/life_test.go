@@ -25,7 +25,8 @@ const (
 // run.
 type machine struct {
 	*vtpm.TPM
-	now time.Duration
+	now     time.Duration
+	nameErr error // why an index had no Name
 }
 
 // powerOn makes the TPM whose state is in the store, and starts it.
@@ -113,6 +114,7 @@ func by(handle tpm2.TPMHandle, auth string) tpm2.AuthHandle {
 func (m *machine) index(handle tpm2.TPMHandle) tpm2.NamedHandle {
 	r, err := tpm2.NVReadPublic{NVIndex: handle}.Execute(m)
 	if err != nil {
+		m.nameErr = err
 		return tpm2.NamedHandle{Handle: handle}
 	}
 	return tpm2.NamedHandle{Handle: handle, Name: r.NVName}

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
+
+	"github.com/bootseal/bootseal/vtpm/store/internal/record"
 )
 
 // contents is what a state file holds.
@@ -79,7 +80,7 @@ func replay(data []byte, c *chain) (contents, error) {
 		if err != nil {
 			return contents{}, fmt.Errorf("the state is damaged at byte %d: frame %d: %w", found.end, found.chain.frame, err)
 		}
-		apply(found.records, changes)
+		record.Apply(found.records, changes)
 		found.chain, found.end = next, found.end+int64(len(frame))
 	}
 	// The first frame was durable before the file got its name.
@@ -95,17 +96,8 @@ func decodeFrame(frame []byte, c *chain) (changes map[string][]byte, next *chain
 		return nil, nil, err
 	}
 	defer clear(records)
-	changes, err = decodeRecords(records)
+	changes, err = record.Decode(records)
 	return changes, next, err
-}
-
-// apply makes the changes to the records, and erases what they replace.
-func apply(records, changes map[string][]byte) {
-	for name := range changes {
-		clear(records[name])
-	}
-	maps.Copy(records, changes)
-	maps.DeleteFunc(records, func(_ string, value []byte) bool { return value == nil })
 }
 
 // nextFrame returns the blocks of the frame with the number, which begins at rest.

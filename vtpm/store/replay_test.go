@@ -67,7 +67,7 @@ func FuzzDamage(f *testing.F) {
 func FuzzRead(f *testing.F) {
 	image, _ := commits(f, 3)
 	f.Add(image)
-	for _, name := range []string{"state-1", "state-2", "state-2-encrypted"} {
+	for _, name := range []string{"state-1", "state-2", "state-2-encrypted", "state-2-counted"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)
@@ -133,6 +133,7 @@ func TestUpgrade(t *testing.T) {
 		"state-1":           {},
 		"state-2":           {},
 		"state-2-encrypted": keyOptions,
+		"state-2-counted":   counted(&tally{count: store.Count{Value: 2, InUse: true}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+
+	"github.com/bootseal/bootseal/vtpm/store/internal/record"
 )
 
 // magicSnapshot begins a state of version 1: records as in records.go, without
@@ -19,7 +21,7 @@ func readSnapshot(b []byte) (map[string][]byte, error) {
 	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
 		return nil, errors.New("the state is damaged: its checksum is wrong")
 	}
-	records, err := decodeRecords(body[len(magicSnapshot):])
+	records, err := record.Decode(body[len(magicSnapshot):])
 	if err != nil {
 		return nil, err
 	}

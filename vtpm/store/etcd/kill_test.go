@@ -1,0 +1,107 @@
+package etcd_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/bootseal/bootseal/internal/etcdtest"
+	"github.com/bootseal/bootseal/vtpm/store/etcd"
+)
+
+// childVariable makes the test binary a process that counts in a state in the etcd that it
+// names.
+const childVariable = "BOOTSEAL_ETCD_TEST_ENDPOINT"
+
+func TestMain(m *testing.M) {
+	if endpoint := os.Getenv(childVariable); endpoint != "" {
+		fmt.Fprintln(os.Stderr, countForever(endpoint))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// countForever counts in a record, and says each number that was acknowledged.
+func countForever(endpoint string) error {
+	c, err := etcd.Dial(etcd.Config{Endpoints: []string{endpoint}, Prefix: "kill", TTL: 2 * time.Second, Wait: 20 * time.Second})
+	if err != nil {
+		return err
+	}
+	s, err := c.Open(context.Background(), "vm0", testKey)
+	if err != nil {
+		return err
+	}
+	records, err := s.Load()
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(string(records["n"]))
+	if err != nil && len(records) > 0 {
+		return err
+	}
+	for {
+		n++
+		if err := s.Commit(map[string][]byte{"n": []byte(strconv.Itoa(n))}); err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
+
+// TestKill kills the owner, as the death of its host does, again and again. The next one
+// gets the state when the lease has run out, with what was acknowledged, or one change more.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for leases to run out")
+	}
+	e := etcdtest.Start(t)
+	r := rand.New(rand.NewPCG(5, 5))
+	last := 0
+	for round := range 5 {
+		first, said := countAndKill(t, e.Endpoint, time.Duration(r.IntN(400))*time.Millisecond)
+		if first != last+1 && first != last+2 {
+			t.Fatalf("round %d: it goes on with %d after %d", round, first, last)
+		}
+		last = said
+	}
+	t.Logf("5 kills, %d changes", last)
+}
+
+// countAndKill starts a child and kills it some time after its first number. It returns
+// the first number and the last one.
+func countAndKill(t *testing.T, endpoint string, after time.Duration) (first, last int) {
+	t.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childVariable+"="+endpoint)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		n, err := strconv.Atoi(lines.Text())
+		if err != nil {
+			break // cut off by the kill
+		}
+		if first == 0 {
+			first = n
+			time.AfterFunc(after, func() { _ = child.Process.Kill() })
+		}
+		last = n
+	}
+	var exit *exec.ExitError
+	if err := child.Wait(); !errors.As(err, &exit) || exit.Exited() {
+		t.Fatalf("the child was not killed: %v", err)
+	}
+	return first, last
+}
