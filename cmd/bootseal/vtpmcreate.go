@@ -56,6 +56,7 @@ programs that send commands.`,
 	cmd.Flags().StringVar(&f.Profile, "profile", "pcclient", "what the TPM implements: pcclient or libtpms")
 	cmd.Flags().StringVar(&f.Layout, "layout", string(manufacture.Swtpm), "where keys and certificates are: swtpm, azure, gcp, or none")
 	cmd.Flags().StringSliceVar(&eks, "ek", nil, "`ALGORITHM` of an endorsement key, instead of the layout's; can be repeated")
+	cmd.Flags().BoolVar(&f.Adopt, "adopt", false, "take over the vTPM that is in the daemon's --store already, from another host")
 	completeWords(cmd, "profile", "pcclient", "libtpms")
 	completeWords(cmd, "layout", "swtpm", "azure", "gcp", "none")
 	completeWords(cmd, "ek", ekNames()...)

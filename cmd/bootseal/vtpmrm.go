@@ -3,11 +3,12 @@ package main
 import (
 	"fmt"
 
+	"github.com/bootseal/bootseal/vtpm/server/host"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) vtpmRm() *cobra.Command {
-	var force bool
+	var how host.Removal
 	cmd := &cobra.Command{
 		Use:   "rm NAME",
 		Short: "Remove one of the daemon's vTPMs, with all its keys",
@@ -18,9 +19,10 @@ refused without --force. To keep a copy: bootseal vtpm export.`,
 	}
 	d := daemonFlag(cmd)
 	d.completeNames(cmd)
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "even if it runs")
+	cmd.Flags().BoolVarP(&how.Force, "force", "f", false, "even if it runs")
+	cmd.Flags().BoolVar(&how.KeepState, "keep-state", false, "leave the state in the daemon's --store, for another host")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		err := a.during("removing "+args[0], func() error { return d.client().Remove(cmd.Context(), args[0], force) })
+		err := a.during("removing "+args[0], func() error { return d.client().Remove(cmd.Context(), args[0], how) })
 		if err != nil {
 			return err
 		}

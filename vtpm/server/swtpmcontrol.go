@@ -8,8 +8,12 @@ import (
 )
 
 const (
-	// controlRead is how much of a message is read at once.
-	controlRead = 4 << 10
+	// controlRead is how much of a message is read at once. All but the blobs of a state
+	// are shorter, and a client that has sent its messages stays connected.
+	controlRead = 256
+	// controlReadBlob is how much of a blob is read at once. A message is believed to be as
+	// long as it says when it has been read.
+	controlReadBlob = 16 << 10
 	// Bounds of the buffer for commands and responses. A guest's interface may have less
 	// than a TPM's 4096 bytes; with less than the smaller one there are commands that
 	// nobody could send.
@@ -71,6 +75,7 @@ func readControl(conn net.Conn, buf []byte, patience time.Duration) (b []byte, p
 		return nil, nil, err
 	}
 	b = append(b, buf[:n]...)
+	clear(buf[:n]) // a blob holds secrets
 	defer func() { err = errors.Join(err, conn.SetReadDeadline(time.Time{})) }()
 	for {
 		size, err := controlSize(b)
@@ -79,6 +84,9 @@ func readControl(conn net.Conn, buf []byte, patience time.Duration) (b []byte, p
 		}
 		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return b, passed, err
+		}
+		if size-len(b) > len(buf) {
+			buf = make([]byte, min(controlReadBlob, size-len(b)))
 		}
 		n, err := conn.Read(buf[:min(len(buf), size-len(b))])
 		var timeout net.Error
@@ -90,6 +98,7 @@ func readControl(conn net.Conn, buf []byte, patience time.Duration) (b []byte, p
 			return nil, nil, err
 		}
 		b = append(b, buf[:n]...)
+		clear(buf[:n])
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/bootseal/bootseal/vtpm"
 )
 
-// archiveVersion is the version of an Archive.
-const archiveVersion = 1
+// ArchiveVersion is the version of an Archive that is made.
+const ArchiveVersion = 1
 
 // Archive is an instance as one value: it holds all of its TPM's secrets. Who makes an
 // instance of it and goes on with the old one has the same TPM twice.
@@ -39,7 +39,7 @@ func (h *Host) Export(ctx context.Context, name string) (*Archive, error) {
 		return nil, fmt.Errorf("%w: %s is broken: %s", ErrState, name, i.info().Reason)
 	}
 	a := &Archive{
-		Version: archiveVersion, Name: name, Profile: c.Profile, Layout: c.Layout, Created: c.Created,
+		Version: ArchiveVersion, Name: name, Profile: c.Profile, Layout: c.Layout, Created: c.Created,
 		Exported: time.Now().UTC(), Manufactured: c.Manufactured,
 	}
 	err = contained(func() error {
@@ -62,8 +62,8 @@ func (h *Host) Export(ctx context.Context, name string) (*Archive, error) {
 
 // Import makes an instance of an archive. Of the spec profile and layout are the archive's.
 func (h *Host) Import(ctx context.Context, name string, a *Archive, spec Spec) (Info, error) {
-	if a.Version != archiveVersion {
-		return Info{}, fmt.Errorf("%w: version %d of an archive is unknown; version %d is known", ErrSpec, a.Version, archiveVersion)
+	if a.Version != ArchiveVersion {
+		return Info{}, fmt.Errorf("%w: version %d of an archive is unknown; version %d is known", ErrSpec, a.Version, ArchiveVersion)
 	}
 	spec.Profile, spec.Layout = a.Profile, a.Layout
 	c, err := configOf(spec, a.Created)

@@ -26,6 +26,9 @@ type Spec struct {
 	// PowerOn switches the TPM on, with TPM2_Startup(CLEAR), whenever the instance is
 	// started. Without it a client does, as QEMU.
 	PowerOn bool `json:"powerOn,omitempty"`
+	// Adopt takes over the TPM whose state is in Options.OpenStore's store already, as when
+	// it was another host's. Profile is to be the TPM's, Layout of no meaning.
+	Adopt bool `json:"adopt,omitempty"`
 	// Start starts the instance when it is made.
 	Start bool `json:"start,omitempty"`
 }
@@ -46,8 +49,11 @@ type Config struct {
 	// Started says that the instance is to run: it is started with the host.
 	Started bool      `json:"started"`
 	Created time.Time `json:"created"`
-	// Incomplete is an instance that nobody was promised, or that is being removed.
+	// Incomplete is an instance that nobody was promised, or that is being removed. KeepState
+	// says that the state in Options.OpenStore's store then stays: it was there before, or
+	// is for another host.
 	Incomplete bool `json:"incomplete,omitempty"`
+	KeepState  bool `json:"keepState,omitempty"`
 	// Manufactured is what Options.Manufacture said of what it made.
 	Manufactured json.RawMessage `json:"manufactured,omitempty"`
 }

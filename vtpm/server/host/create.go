@@ -18,7 +18,13 @@ func (h *Host) Create(ctx context.Context, name string, spec Spec) (Info, error)
 	if err != nil {
 		return Info{}, err
 	}
-	if c.Layout != "" && h.o.Manufacture == nil {
+	switch {
+	case spec.Adopt && h.o.OpenStore == nil:
+		return Info{}, fmt.Errorf("%w: this host keeps states in directories, where there is none to adopt", ErrSpec)
+	case spec.Adopt:
+		c.Layout = ""
+		return h.create(ctx, name, c, spec.Start, nil)
+	case c.Layout != "" && h.o.Manufacture == nil:
 		return Info{}, fmt.Errorf("%w: this host makes no TPM with the layout %q", ErrSpec, c.Layout)
 	}
 	return h.create(ctx, name, c, spec.Start, func(o vtpm.Options, c *Config) (err error) {
@@ -31,7 +37,7 @@ func (h *Host) Create(ctx context.Context, name string, spec Spec) (Info, error)
 	})
 }
 
-// create makes an instance whose TPM fill makes in a store.
+// create makes an instance whose TPM fill makes in an empty store; nil: there is one.
 func (h *Host) create(ctx context.Context, name string, c Config, start bool, fill func(vtpm.Options, *Config) error) (Info, error) {
 	i, err := h.reserve(name)
 	if err != nil {
@@ -44,17 +50,23 @@ func (h *Host) create(ctx context.Context, name string, c Config, start bool, fi
 			h.forget(i)
 		}
 	}()
-	c.Incomplete = true
+	// Whose a state elsewhere is, is known when it has been opened.
+	c.Incomplete, c.KeepState = true, h.o.OpenStore != nil
 	if err := h.place(name, c); err != nil {
 		return Info{}, fmt.Errorf("make the instance %s: %w", name, err)
 	}
-	err = contained(func() error { return h.fill(ctx, name, &c, fill) })
+	err = contained(func() error {
+		if fill == nil {
+			return h.probe(name, c)
+		}
+		return h.fill(ctx, name, &c, fill)
+	})
 	if err == nil {
-		c.Incomplete, c.Started = false, start
+		c.Incomplete, c.KeepState, c.Started = false, false, start
 		err = h.dir.writeConfig(name, c)
 	}
 	if err != nil {
-		return Info{}, errors.Join(fmt.Errorf("make the instance %s: %w", name, err), h.discard(name))
+		return Info{}, errors.Join(fmt.Errorf("make the instance %s: %w", name, err), h.discard(name, c.KeepState))
 	}
 	made = true
 	i.mu.Lock()
@@ -119,6 +131,18 @@ func (h *Host) place(name string, c Config) error {
 	return nil
 }
 
+// errOccupied is why a TPM is not made where there is one.
+var errOccupied = errors.New("there is a TPM's state already where the new one is to be; adopt it, or remove it there")
+
+// probe opens a TPM that is there, once.
+func (h *Host) probe(name string, c Config) error {
+	_, closer, err := h.openTPM(name, c)
+	if err != nil {
+		return err
+	}
+	return closer.Close()
+}
+
 // fill opens an empty store and has the TPM made in it.
 func (h *Host) fill(ctx context.Context, name string, c *Config, fill func(vtpm.Options, *Config) error) (err error) {
 	s, closer, err := h.openStore(name)
@@ -131,7 +155,13 @@ func (h *Host) fill(ctx context.Context, name string, c *Config, fill func(vtpm.
 		return err
 	}
 	if len(records) != 0 {
-		return errors.New("there is a TPM's state already where the new one is to be")
+		return errOccupied
+	}
+	if c.KeepState {
+		c.KeepState = false
+		if err := h.dir.writeConfig(name, *c); err != nil {
+			return err
+		}
 	}
 	o, err := h.options(s, *c)
 	if err != nil {
@@ -144,15 +174,18 @@ func (h *Host) fill(ctx context.Context, name string, c *Config, fill func(vtpm.
 }
 
 // discard removes an instance that does not run, so that what is interrupted is gone on
-// with by the next host.
-func (h *Host) discard(name string) error {
-	if c, err := h.dir.readConfig(name); err == nil && !c.Incomplete {
-		c.Incomplete = true
+// with by the next host. A state that is not in the instance's directory can be kept.
+func (h *Host) discard(name string, keep bool) error {
+	if c, err := h.dir.readConfig(name); err == nil && (!c.Incomplete || c.KeepState != keep) {
+		c.Incomplete, c.KeepState = true, keep
 		if err := h.dir.writeConfig(name, c); err != nil {
 			return err
 		}
 	}
 	if h.o.OpenStore != nil {
+		if keep {
+			return h.dir.remove(name)
+		}
 		if err := h.erase(name); err != nil {
 			return err
 		}
@@ -182,15 +215,23 @@ func (h *Host) erase(name string) (err error) {
 	return s.Commit(records)
 }
 
-// Remove removes an instance and its state, for good. One that runs is refused, unless
-// force stops it.
-func (h *Host) Remove(ctx context.Context, name string, force bool) error {
+// Removal says how an instance is removed.
+type Removal struct {
+	Force     bool // even if it runs
+	KeepState bool // leave the state in Options.OpenStore's store, for another host
+}
+
+// Remove removes an instance and its state, for good.
+func (h *Host) Remove(ctx context.Context, name string, how Removal) error {
+	if how.KeepState && h.o.OpenStore == nil {
+		return fmt.Errorf("%w: the state of %s is in its directory, and goes with it", ErrState, name)
+	}
 	i, release, err := h.acquire(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if _, _, r := i.get(); r != nil && !force {
+	if _, _, r := i.get(); r != nil && !how.Force {
 		return fmt.Errorf("%w: %s is running", ErrState, name)
 	}
 	if err := i.stop(ctx); err != nil {
@@ -202,7 +243,7 @@ func (h *Host) Remove(ctx context.Context, name string, force bool) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", filepath.Join(h.dir.path, name), err)
 		}
-	} else if err := contained(func() error { return h.discard(name) }); err != nil {
+	} else if err := contained(func() error { return h.discard(name, how.KeepState) }); err != nil {
 		i.set(StateBroken, err)
 		return fmt.Errorf("remove %s: %w", name, err)
 	}

@@ -246,7 +246,7 @@ func TestSymbolicLinks(t *testing.T) {
 			if err := h.Start(t.Context(), "vm0"); !errors.Is(err, host.ErrState) {
 				t.Errorf("start: %v", err)
 			}
-			if err := h.Remove(t.Context(), "vm0", false); err != nil {
+			if err := h.Remove(t.Context(), "vm0", host.Removal{}); err != nil {
 				t.Errorf("remove: %v", err)
 			}
 			if _, err := os.Stat(moved); err != nil {

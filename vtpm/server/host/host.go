@@ -25,7 +25,9 @@ type Options struct {
 	// when its instance is removed.
 	StoreOptions func(name string) store.Options
 	// OpenStore opens the state of an instance elsewhere than in its directory, where
-	// nobody else has it open. Nil keeps states in directories.
+	// nobody else has it open. Nil keeps states in directories. The closer may have a method
+	// Lost() context.Context, which is done when the state is somebody else's: the instance
+	// ends then, and the context's cause says why.
 	OpenStore func(name string) (vtpm.Store, io.Closer, error)
 	// Manufacture makes a TPM in an empty store with what a factory hands over, as the
 	// layout says. It returns what it made, as JSON. Nil refuses each layout but "".
@@ -90,7 +92,7 @@ func (h *Host) load() error {
 		case err != nil:
 			i.set(StateBroken, fmt.Errorf("read the instance %s: %w", name, err))
 		case c.Incomplete:
-			if err := h.discard(name); err == nil {
+			if err := h.discard(name, c.KeepState); err == nil {
 				continue
 			}
 			i.set(StateBroken, fmt.Errorf("remove what is left of the instance %s: %w", name, err))

@@ -205,10 +205,10 @@ func TestLife(t *testing.T) {
 	if n, err := increment(dial(t, info)); n != 2 || err != nil {
 		t.Errorf("counter %d after a restart, %v", n, err)
 	}
-	if err := h.Remove(t.Context(), "vm0", false); !errors.Is(err, host.ErrState) {
+	if err := h.Remove(t.Context(), "vm0", host.Removal{}); !errors.Is(err, host.ErrState) {
 		t.Errorf("remove what runs: %v", err)
 	}
-	if err := h.Remove(t.Context(), "vm0", true); err != nil {
+	if err := h.Remove(t.Context(), "vm0", host.Removal{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Show("vm0"); !errors.Is(err, host.ErrNotFound) {
@@ -471,7 +471,7 @@ func TestTap(t *testing.T) {
 	if tap.Dropped() != 3 || h.Stats().Dropped != 3 {
 		t.Errorf("dropped %d", tap.Dropped())
 	}
-	if err := h.Remove(t.Context(), "vm0", true); err != nil {
+	if err := h.Remove(t.Context(), "vm0", host.Removal{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	<-tap.C

@@ -84,6 +84,7 @@ type run struct {
 	done    chan struct{}
 	swtpm   *server.Swtpm
 	tpm     *vtpm.TPM
+	lost    context.Context // done when the state is somebody else's; nil: never
 	started time.Time
 	failed  atomic.Bool // that the TPM is in failure mode was reported
 }
@@ -226,8 +227,14 @@ func (i *instance) launch(r *run) (err error) {
 // open opens the TPM for a run.
 func (i *instance) open(r *run, c Config) (*vtpm.TPM, io.Closer, error) {
 	t, closer, err := i.host.openTPM(i.name, c)
+	if err != nil {
+		return nil, nil, err
+	}
 	r.tpm = t
-	return t, closer, err
+	if s, ok := closer.(interface{ Lost() context.Context }); ok {
+		r.lost = s.Lost()
+	}
+	return t, closer, nil
 }
 
 // errNoState is why a TPM does not get new seeds in the place of its own: a file system
@@ -266,7 +273,22 @@ func (h *Host) options(s vtpm.Store, c Config) (vtpm.Options, error) {
 // serve serves until ctx is done or the instance ends by itself.
 func (i *instance) serve(ctx context.Context, r *run) {
 	defer close(r.done)
+	lost := make(chan error, 1)
+	if r.lost != nil {
+		stop := context.AfterFunc(r.lost, func() {
+			if ctx.Err() == nil { // otherwise it was given up
+				lost <- fmt.Errorf("the state is not ours any more: %w", context.Cause(r.lost))
+				r.cancel()
+			}
+		})
+		defer stop()
+	}
 	err := contained(func() error { return r.swtpm.Serve(ctx) })
+	select {
+	case lostErr := <-lost:
+		err = errors.Join(lostErr, err)
+	default:
+	}
 	i.host.unlisten(i.name)
 	i.mu.Lock()
 	i.run, i.state, i.reason = nil, StateStopped, nil

@@ -112,10 +112,10 @@ func TestClient(t *testing.T) {
 	if info, err := c.Stop(ctx, "vm1"); err != nil || info.State != host.StateStopped {
 		t.Errorf("%+v, %v", info, err)
 	}
-	if err := c.Remove(ctx, "vm1", false); err != nil {
+	if err := c.Remove(ctx, "vm1", host.Removal{}); err != nil {
 		t.Error(err)
 	}
-	if err := c.Remove(ctx, "vm0", true); err != nil {
+	if err := c.Remove(ctx, "vm0", host.Removal{Force: true}); err != nil {
 		t.Error(err)
 	}
 	if list, err := c.List(ctx); err != nil || list == nil || len(list) != 0 {
@@ -136,7 +136,7 @@ func TestErrors(t *testing.T) {
 	_, missing := c.Show(ctx, "vm1")
 	for _, e := range []struct{ got, want error }{
 		{exists, host.ErrExists}, {spec, host.ErrSpec}, {name, host.ErrName}, {missing, host.ErrNotFound},
-		{c.Remove(ctx, "vm0", false), host.ErrState},
+		{c.Remove(ctx, "vm0", host.Removal{}), host.ErrState},
 	} {
 		if !errors.Is(e.got, e.want) {
 			t.Errorf("%v is not %q", e.got, e.want)
@@ -208,7 +208,7 @@ func TestTrace(t *testing.T) {
 	if x := (<-lines).Exchange(); !bytes.Equal(x.Command, command) || len(x.Response) != 20 || x.Took <= 0 {
 		t.Errorf("%+v", x)
 	}
-	if err := c.Remove(t.Context(), "vm0", true); err != nil {
+	if err := c.Remove(t.Context(), "vm0", host.Removal{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"syscall"
 
 	"github.com/bootseal/bootseal/vtpm/server/host"
@@ -58,13 +59,10 @@ func (c *Client) Stop(ctx context.Context, name string) (info host.Info, err err
 	return info, c.call(ctx, http.MethodPost, instancePath(name)+"/stop", nil, &info)
 }
 
-// Remove removes an instance, with force one that runs, too.
-func (c *Client) Remove(ctx context.Context, name string, force bool) error {
-	path := instancePath(name)
-	if force {
-		path += "?force=true"
-	}
-	return c.call(ctx, http.MethodDelete, path, nil, nil)
+// Remove removes an instance.
+func (c *Client) Remove(ctx context.Context, name string, how host.Removal) error {
+	query := url.Values{"force": {strconv.FormatBool(how.Force)}, "keepState": {strconv.FormatBool(how.KeepState)}}
+	return c.call(ctx, http.MethodDelete, instancePath(name)+"?"+query.Encode(), nil, nil)
 }
 
 // Export returns an instance as an archive.

@@ -4,7 +4,7 @@
 //	GET    /v1/instances              all instances: []host.Info
 //	GET    /v1/instances/NAME         one: host.Info
 //	POST   /v1/instances/NAME         make one: host.Spec -> host.Info
-//	DELETE /v1/instances/NAME         remove one; ?force=true even if it runs
+//	DELETE /v1/instances/NAME         remove one; ?force=true even if it runs, &keepState=true
 //	POST   /v1/instances/NAME/start   -> host.Info
 //	POST   /v1/instances/NAME/stop    -> host.Info
 //	POST   /v1/instances/NAME/export  -> host.Archive

@@ -106,7 +106,8 @@ func (o *Options) handler() http.Handler {
 	handle("GET /v1/instances/{name}", o.show)
 	handle("POST /v1/instances/{name}", o.create)
 	handle("DELETE /v1/instances/{name}", func(_ http.ResponseWriter, r *http.Request) (any, error) {
-		return nil, o.Host.Remove(r.Context(), r.PathValue("name"), r.FormValue("force") == "true")
+		how := host.Removal{Force: r.FormValue("force") == "true", KeepState: r.FormValue("keepState") == "true"}
+		return nil, o.Host.Remove(r.Context(), r.PathValue("name"), how)
 	})
 	handle("POST /v1/instances/{name}/start", func(w http.ResponseWriter, r *http.Request) (any, error) {
 		if err := o.Host.Start(r.Context(), r.PathValue("name")); err != nil {
