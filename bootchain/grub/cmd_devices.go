@@ -85,8 +85,8 @@ func (r *run) search(q Query, variable string) (int, error) {
 	case errors.Is(err, ErrUnknown):
 		return 0, r.lost(fmt.Sprintf("which device %s has is not known", q), 4, 8, 9)
 	case notThere(err):
-		if len(r.fsModules) > 0 && !(r.image.SecureBoot && r.image.Dialect.NoModules) {
-			r.doubt(fmt.Sprintf("%s is not found, so that GRUB may load modules for other file systems", q), 9)
+		if err := r.loadFileSystems(); err != nil {
+			return 0, err
 		}
 		return r.fail(errFileNotFound, "no such device: %s", q.Key), nil
 	case err != nil:

@@ -2,6 +2,7 @@ package grub
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,8 +18,34 @@ func cmdInsmod(r *run, c *call) (int, error) {
 		_, err := r.loadModuleFile(name, strings.TrimSuffix(base, ".mod"))
 		return ok, err
 	}
-	_, err := r.loadModule(name)
+	loaded, err := r.loadModule(name)
+	if loaded {
+		r.refs[name]++
+	}
 	return ok, err // a failure is printed, and no more
+}
+
+// cmdRmmod unloads a module that was loaded and that nothing needs. Whether GRUB
+// lets go of one that is built in is not modeled.
+func cmdRmmod(r *run, c *call) (int, error) {
+	if len(c.args) == 0 {
+		return r.fail(errBadArgument, "no module specified"), nil
+	}
+	name := c.args[0]
+	switch {
+	case slices.Contains(r.image.Modules, name) || r.image.Modules == nil:
+		return cmdUnmodeled(r, c)
+	case !r.modules[name]:
+		return r.fail(errBadArgument, "no such module"), nil
+	case r.refs[name] > 1:
+		return r.fail(errBadArgument, "cannot unload referenced module"), nil
+	}
+	delete(r.modules, name)
+	r.refs[name] = 0
+	for _, m := range r.needs[name] {
+		r.refs[m]--
+	}
+	return ok, nil
 }
 
 // cmdLoadfont opens fonts: by path, or by name in the memdisk and the prefix.
@@ -104,6 +131,9 @@ func (r *run) terminal(verb, name string) (bool, error) {
 		if pattern == kind+name || star && strings.HasPrefix(kind+name, prefix) {
 			return r.loadModule(m)
 		}
+	}
+	if list := r.unread["terminal.lst"]; list != "" {
+		return false, r.lost(fmt.Sprintf("which module has the terminal %q is not known: the text of %s is not", name, list), 4, 8, 9)
 	}
 	return false, nil
 }

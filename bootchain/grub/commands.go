@@ -55,6 +55,9 @@ func (r *run) command(name string) (*command, error) {
 		return c, nil
 	}
 	module := r.autoload[name]
+	if list := r.unread["command.lst"]; module == "" && list != "" && (c != nil || unmodeled[name] != "") {
+		return nil, r.lost(fmt.Sprintf("which module has the command %q is not known: the text of %s is not", name, list), 4, 8, 9)
+	}
 	if module == "" {
 		return nil, nil
 	}
@@ -66,7 +69,9 @@ func (r *run) command(name string) (*command, error) {
 		return &command{run: func(*run, *call) (int, error) { return ok, nil }}, nil
 	case !loaded:
 		return &command{run: func(*run, *call) (int, error) { return errAccessDenied, nil }}, nil
-	case c == nil:
+	}
+	r.refs[module]++
+	if c == nil {
 		return &command{run: cmdUnmodeled}, nil
 	}
 	return c, nil

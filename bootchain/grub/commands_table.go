@@ -54,6 +54,7 @@ func init() {
 		"cryptomount":     {module: "cryptodisk", run: cmdCryptomount},
 		"cat":             {module: "cat minicmd", run: cmdOpen, options: []option{{long: "dos"}}},
 		"insmod":          {run: cmdInsmod},
+		"rmmod":           {module: "minicmd", run: cmdRmmod},
 
 		// The machine.
 		"loadfont":         {module: "font", run: cmdLoadfont},
@@ -100,7 +101,7 @@ var harmless = map[string]string{
 	"background_color": "gfxterm_background", "clear": "normal", "ls": "ls", "lsmod": "minicmd", "help": "help",
 	"lsfonts": "font", "videoinfo": "videoinfo", "vbeinfo": "videoinfo", "lspci": "lspci", "lsacpi": "lsacpi",
 	"lsmmap": "lsmmap", "lsefi": "lsefi", "lsefimmap": "lsefimmap", "lsefisystab": "lsefisystab", "version": "version",
-	"efitextmode": "efitextmode", "gettext": "gettext",
+	"efitextmode": "efitextmode", "gettext": "gettext", "date": "date",
 }
 
 // unmodeled are GRUB's other commands with the modules that have them: what
@@ -108,7 +109,7 @@ var harmless = map[string]string{
 var unmodeled = map[string]string{
 	"acpi": "acpi", "authenticate": "normal", "badram": "mmap", "cutmem": "mmap", "cbmemc": "cbmemc", "cmp": "cmp",
 	"cmosclean": "cmostest", "cmosdump": "cmosdump", "cmosset": "cmostest", "cmostest": "cmostest", "crc": "hashsum",
-	"date": "date", "distrust": "pgp", "dump": "minicmd", "extract_legacy_entries_configfile": "legacycfg",
+	"distrust": "pgp", "dump": "minicmd", "extract_legacy_entries_configfile": "legacycfg",
 	"extract_legacy_entries_source": "legacycfg", "extract_syslinux_entries_configfile": "syslinuxcfg",
 	"extract_syslinux_entries_source": "syslinuxcfg", "fakebios": "loadbios", "file": "file", "fix_video": "fixvideo",
 	"gptrepair": "gptrepair", "gptsync": "gptsync", "halt": "halt", "hashsum": "hashsum", "hdparm": "hdparm", "hexdump": "hexdump",
@@ -121,7 +122,7 @@ var unmodeled = map[string]string{
 	"net_del_addr": "net", "net_del_dns": "net", "net_del_route": "net", "net_dhcp": "net", "net_get_dhcp_option": "net",
 	"net_ipv6_autoconf": "net", "net_ls_addr": "net", "net_ls_cards": "net", "net_ls_dns": "net", "net_ls_routes": "net",
 	"net_nslookup": "net", "ntldr": "ntldr", "outb": "iorw", "outl": "iorw", "outw": "iorw", "parttool": "parttool",
-	"pcidump": "pcidump", "rdmsr": "rdmsr", "read_byte": "memrw", "read_dword": "memrw", "read_word": "memrw", "rmmod": "minicmd",
+	"pcidump": "pcidump", "rdmsr": "rdmsr", "read_byte": "memrw", "read_dword": "memrw", "read_word": "memrw",
 	"setpci": "setpci", "sha1sum": "hashsum", "sha256sum": "hashsum", "sha512sum": "hashsum", "syslinux_configfile": "syslinuxcfg",
 	"syslinux_source": "syslinuxcfg", "testload": "testload", "time": "time", "tr": "tr", "trust": "pgp", "uki": "blsuki",
 	"usb": "usbtest", "verify_detached": "pgp", "wrmsr": "wrmsr", "write_byte": "memrw", "write_dword": "memrw",

@@ -1,7 +1,6 @@
 package grub
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -230,74 +229,4 @@ func hexEscape(s string) bool {
 
 func hexDigit(b byte) bool {
 	return digit(b) || b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F'
-}
-
-// translate expands $"...": the text is translated, then variables are put in.
-// A catalog of messages is not read, so that with one the result is not known.
-func (r *run) translate(s string) (string, error) {
-	if r.catalog != "" {
-		return "", r.lost(fmt.Sprintf("the translation of %q in %s is not known", s, r.catalog), 8)
-	}
-	var sb strings.Builder
-	escaped := false
-	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
-		case c == '\\':
-			if escaped = !escaped; !escaped {
-				sb.WriteByte('\\')
-			}
-			i++
-		case c == '$' && escaped:
-			escaped = false
-			sb.WriteByte('$')
-			i++
-		case c == '$':
-			n, value, found := r.messageVariable(s[i+1:])
-			if n < 0 { // ${ without an end: the rest is lost
-				return sb.String(), nil
-			}
-			if !found {
-				sb.WriteByte('$')
-			}
-			if err := r.charge(len(value)); err != nil {
-				return "", err
-			}
-			sb.WriteString(value)
-			i += 1 + n
-		default:
-			if escaped {
-				sb.WriteByte('\\')
-				escaped = false
-			}
-			sb.WriteByte(c)
-			i++
-		}
-	}
-	return sb.String(), nil
-}
-
-// messageVariable reads the variable at the beginning of s.
-func (r *run) messageVariable(s string) (n int, value string, found bool) {
-	name := ""
-	switch {
-	case strings.HasPrefix(s, "{"):
-		end := strings.IndexByte(s, '}')
-		if end < 0 {
-			return -1, "", true
-		}
-		name, n = s[1:end], end+1
-	case s != "" && (s[0] == '*' || s[0] == '@'):
-		return 0, "", false
-	default:
-		n = parameter(s)
-		if n == 0 {
-			return 0, "", false
-		}
-		name = s[:n]
-	}
-	if name == "#" && r.scope != nil {
-		return n, strconv.Itoa(len(r.scope.params())), true
-	}
-	return n, r.get(name), true
 }

@@ -86,7 +86,9 @@ func (r *run) loadModuleFile(path, name string) (bool, error) {
 			delete(r.modules, name)
 			return false, err
 		}
+		r.refs[m]++
 	}
+	r.needs[name] = needs
 	return true, r.initModule(name)
 }
 
@@ -151,21 +153,40 @@ func (r *run) readLists(prefix string) error {
 		switch {
 		case errors.Is(err, errStop):
 			return err
-		case err != nil && r.image.SecureBoot && r.image.Dialect.NoModules:
-			continue // nothing could be loaded anyway
-		case err != nil && name != "crypto.lst":
-			return r.lost(fmt.Sprintf("the text of %s is not known", o.file), 4, 8, 9)
+		case err != nil:
+			r.unread[name] = o.file.String() // which matters only if something is looked up in it
+			continue
 		}
+		delete(r.unread, name)
 		r.readList(name, string(b))
 	}
 	return r.openCatalog(r.get("lang"), r.get("locale_dir"), prefix)
 }
 
+// loadFileSystems loads the modules of fs.lst, the last one first. GRUB does so
+// when it meets a device with a file system that it does not know, as each whole
+// disk with partitions is, and when it has searched in vain.
+func (r *run) loadFileSystems() error {
+	if list := r.unread["fs.lst"]; list != "" && !(r.image.SecureBoot && r.image.Dialect.NoModules) {
+		r.doubt(fmt.Sprintf("GRUB loads modules for file systems, but the text of %s is not known", list), 9)
+	}
+	for i := len(r.fsModules) - 1; i >= 0; i-- {
+		if _, err := r.loadModule(r.fsModules[i]); err != nil {
+			return err
+		}
+	}
+	r.fsModules = nil
+	return nil
+}
+
 func (r *run) readList(name, text string) {
 	pairs := make(map[string]string)
+	if name == "fs.lst" {
+		r.fsModules = nil
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if name == "fs.lst" && line != "" {
+		if name == "fs.lst" && len(line) > 1 {
 			r.fsModules = append(r.fsModules, line)
 		}
 		if k, module, found := strings.Cut(strings.TrimPrefix(line, "*"), ":"); found {
@@ -204,7 +225,7 @@ func (r *run) openCatalog(lang, dir, prefix string) error {
 	if !r.has("gettext") || r.hooks["lang"] == nil {
 		return nil
 	}
-	r.catalog = ""
+	r.catalog, r.messages = "", nil
 	if dir == "" && prefix != "" {
 		dir = prefix + "/locale"
 	}
@@ -218,10 +239,20 @@ func (r *run) openCatalog(lang, dir, prefix string) error {
 			if err != nil {
 				return err
 			}
-			if status == ok {
-				r.catalog = o.name
-				return nil
+			if status != ok {
+				continue
 			}
+			b, err := r.read(o)
+			if errors.Is(err, errStop) {
+				return err
+			}
+			r.catalog = o.name
+			if err == nil {
+				if r.messages, err = parseCatalog(b); err != nil {
+					r.catalog = "" // GRUB prints an error, and tries no other
+				}
+			}
+			return nil
 		}
 		if !regional {
 			return nil

@@ -31,13 +31,17 @@ type run struct {
 	// The machine.
 	modules   map[string]bool
 	autoload  map[string]string // command -> module, of command.lst
+	unread    map[string]string // lists of modules whose text is not known
 	fsModules []string          // of fs.lst
 	terminals map[string]string // terminal -> module, of terminal.lst
 	entries   []*bls            // boot loader entries that were read, the newest first
 	catalog   string            // the message catalog that is open
-	graphics  bool              // the graphical terminal was asked for
-	verb      string            // the command that loads something
-	nested    int               // scripts that source each other
+	messages  map[string]string // what is in it, nil if that is not known
+	refs      map[string]int    // of modules: by insmod, and by those that need them
+	needs     map[string][]string
+	graphics  bool   // the graphical terminal was asked for
+	verb      string // the command that loads something
+	nested    int    // scripts that source each other
 
 	authenticated bool            // somebody has entered a password
 	exited        int             // levels of normal mode that are to be left
@@ -69,7 +73,7 @@ func newRun(w World, image *Image, o Options, c *choices) *run {
 	r := &run{world: w, image: image, facts: o.Facts, choices: c, maxSteps: o.MaxSteps,
 		ctx: &variables{vars: make(map[string]*envVar)}, hooks: make(map[string]hook), funcs: make(map[string]*function),
 		modules: make(map[string]bool), autoload: make(map[string]string), terminals: make(map[string]string),
-		blocks: make(map[File][]byte)}
+		unread: make(map[string]string), refs: make(map[string]int), needs: make(map[string][]string), blocks: make(map[File][]byte)}
 	if r.maxSteps == 0 {
 		r.maxSteps = 50000
 	}
