@@ -17,12 +17,14 @@
 //	vtpm                   a TPM 2.0: New, Execute, the platform's signals
 //	vtpm/internal/wire     Part 2: structures and their codec, response codes
 //	vtpm/internal/crypt    Part 1: KDFs, Names, tickets, secrets, wrapping, signing
+//	vtpm/internal/libtpms  the permanent state of libtpms, to move in from it
 //	vtpm/internal/keygen   keys from random streams; primary keys from seeds
 //	vtpm/internal/engine   the TPM's state, by what resets it
 //	vtpm/internal/command  Part 3: a file and a table row for each command
 //	vtpm/store             where a vTPM's state rests
 //	vtpm/store/etcd        a state in etcd, for many machines: owners, leases, fencing
 //	vtpm/store/internal/record  what a state's records are to every store
+//	vtpm/swtpmstate        swtpm's files and blobs, with their encryption
 //	vtpm/server            the protocols a vTPM is reached by: swtpm, mssim, raw sockets
 //	vtpm/server/host       many vTPMs in one process, each on its own
 //	vtpm/server/host/api   managing them from other processes

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script: each reads like a manual page of a verb.
 // $BOOTS has the recorded boots of package eventlog, $CHAINS what else these
-// machines had: variables, and manifests of their files.
+// machines had: variables, and manifests of their files. $SWTPM has states of swtpm.
 func TestScripts(t *testing.T) {
 	boots, err := filepath.Abs("../../eventlog/testdata/boots")
 	if err != nil {
@@ -39,12 +39,17 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	swtpm, err := filepath.Abs("../../vtpm/swtpmstate/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("BOOTS", boots)
 			e.Setenv("EMBEDDED", embedded)
 			e.Setenv("CHAINS", chains)
+			e.Setenv("SWTPM", swtpm)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){

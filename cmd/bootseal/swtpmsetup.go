@@ -137,8 +137,8 @@ func (f *socketFlags) stateDir() (string, error) {
 
 // refuseSwtpmState returns an error for a directory with a state of swtpm.
 func refuseSwtpmState(dir string) error {
-	if name := filepath.Join(dir, "tpm2-00.permall"); fileExists(name) {
-		return fmt.Errorf("%s is the state of swtpm, which cannot be used as it is", name)
+	if name := filepath.Join(dir, swtpmFile); fileExists(name) {
+		return fmt.Errorf("%s is the state of swtpm: bootseal vtpm import --from-swtpm moves it; move it away if that is done", name)
 	}
 	return nil
 }

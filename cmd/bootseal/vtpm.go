@@ -20,6 +20,7 @@ func (a *app) vtpm() *cobra.Command {
 		a.vtpmCommands(),
 		a.vtpmCreate(),
 		a.vtpmExport(),
+		a.vtpmImport(),
 		a.vtpmIoctl(),
 		a.vtpmKey(),
 		a.vtpmList(),

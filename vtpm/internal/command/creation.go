@@ -87,8 +87,9 @@ func generatePrimary(t *engine.TPM, hierarchy wire.Handle, pub *wire.TPMTPublic,
 		proofs = [][]byte{t.Hierarchies.Owner.Proof, t.Hierarchies.Endorsement.Proof}
 	}
 	h := t.Hierarchies.At(hierarchy)
+	seed := keygen.Seed{Secret: h.Seed, Version: h.SeedVersion}
 	sens, unique, err := h.Derive(pub, create.Data, proofs, func() (wire.TPMTSensitive, wire.TPMUPublicID, error) {
-		return keygen.Primary(h.Seed, pub, &wire.TPMSSensitiveCreate{Data: create.Data}, proofs...)
+		return keygen.Primary(seed, pub, &wire.TPMSSensitiveCreate{Data: create.Data}, proofs...)
 	})
 	sens.AuthValue = append(wire.TPM2BAuth(nil), create.UserAuth...)
 	return generated(t, pub, sens, unique, err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/bootseal/bootseal/vtpm/internal/keygen"
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
@@ -10,12 +11,13 @@ const seedSize = 64
 
 // Hierarchy is one of the platform, storage, endorsement and null hierarchies.
 type Hierarchy struct {
-	Seed      []byte // primary seed
-	Proof     []byte // keys tickets and saved contexts
-	Auth      []byte // authValue
-	Policy    []byte // authPolicy, empty when there is none
-	PolicyAlg wire.Alg
-	Enabled   bool
+	Seed        []byte // primary seed
+	SeedVersion uint8  // keygen.Version, or an older one for a seed that came from elsewhere
+	Proof       []byte // keys tickets and saved contexts
+	Auth        []byte // authValue
+	Policy      []byte // authPolicy, empty when there is none
+	PolicyAlg   wire.Alg
+	Enabled     bool
 
 	primaries []primary // the latest first: see Derive
 }
@@ -53,7 +55,7 @@ func (h *Hierarchy) Renew(random func(int) ([]byte, error)) error {
 		return err
 	}
 	clear(h.Seed)
-	h.Seed = seed
+	h.Seed, h.SeedVersion = seed, keygen.Version
 	return nil
 }
 
@@ -193,6 +195,36 @@ func (h *Hierarchies) readPersistent(r *wire.Reader) {
 	h.Platform.Seed = readExactly(r, seedSize)
 	h.Platform.Proof = readExactly(r, seedSize)
 	h.DisableClear = readBool(r)
+	for _, x := range h.seeded() {
+		x.SeedVersion = keygen.Version // unless RecordSeedVersions says otherwise
+	}
+}
+
+// seeded are the hierarchies with a persistent seed.
+func (h *Hierarchies) seeded() []*Hierarchy {
+	return []*Hierarchy{&h.Owner, &h.Endorsement, &h.Platform}
+}
+
+// writeSeedVersions writes the versions of the seeds, or nothing where all are the
+// current one.
+func (h *Hierarchies) writeSeedVersions(w *wire.Writer) {
+	var versions []byte
+	old := false
+	for _, x := range h.seeded() {
+		versions = append(versions, x.SeedVersion)
+		old = old || x.SeedVersion != keygen.Version
+	}
+	if old {
+		w.Bytes(versions)
+	}
+}
+
+func (h *Hierarchies) readSeedVersions(r *wire.Reader) {
+	for _, x := range h.seeded() {
+		if x.SeedVersion = r.U8(); x.SeedVersion != keygen.Version && x.SeedVersion != keygen.Version0 {
+			r.Fail(wire.RCValue)
+		}
+	}
 }
 
 // writeClear writes what a Shutdown(STATE) keeps for a Resume.
@@ -223,6 +255,6 @@ func (h *Hierarchies) writeReset(w *wire.Writer) {
 
 func (h *Hierarchies) readReset(r *wire.Reader) {
 	h.Null.forgetPrimaries()
-	h.Null.Seed = readExactly(r, seedSize)
+	h.Null.Seed, h.Null.SeedVersion = readExactly(r, seedSize), keygen.Version
 	h.Null.Proof = readExactly(r, seedSize)
 }

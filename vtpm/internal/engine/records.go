@@ -28,6 +28,10 @@ const (
 	RecordShutdown     Record = "shutdown"     // how the TPM was shut down, and what that kept
 )
 
+// RecordSeedVersions is there only while a seed is of an older version of the
+// derivation than keygen.Version: one that came from libtpms before 0.8.
+const RecordSeedVersions Record = "seedversions"
+
 const (
 	prefixNV     = "nv/"
 	prefixObject = "object/"
@@ -51,6 +55,9 @@ func (t *TPM) Mark(r Record) {
 		t.dirty = make(records)
 	}
 	t.dirty[r] = struct{}{}
+	if r == RecordHierarchies {
+		t.dirty[RecordSeedVersions] = struct{}{} // a new seed is of the current version
+	}
 }
 
 // MarkNV notes that the NV index changed or is gone.
@@ -103,6 +110,8 @@ func (t *TPM) encode(rec Record) []byte {
 		w.U32(formatVersion)
 	case RecordHierarchies:
 		t.Hierarchies.writePersistent(&w)
+	case RecordSeedVersions:
+		t.Hierarchies.writeSeedVersions(&w)
 	case RecordLockout:
 		t.Lockout.write(&w)
 	case RecordAudit:
@@ -195,6 +204,11 @@ func (t *TPM) restore(saved map[string][]byte) error {
 			return err
 		}
 	}
+	if _, ok := saved[string(RecordSeedVersions)]; ok {
+		if err := t.decode(saved, RecordSeedVersions, t.Hierarchies.readSeedVersions); err != nil {
+			return err
+		}
+	}
 	if err := t.checkShutdown(); err != nil {
 		return fmt.Errorf("record %q: %w", RecordShutdown, err)
 	}
@@ -210,7 +224,7 @@ func (t *TPM) restoreEntities(saved map[string][]byte) error {
 			err = t.restoreNV(saved, h)
 		case kind == prefixObject && name == string(recordObject(h)):
 			err = t.restoreObject(saved, h)
-		case !fixedRecord(Record(name)) && Record(name) != RecordVolatile:
+		case !fixedRecord(Record(name)) && Record(name) != RecordSeedVersions && Record(name) != RecordVolatile:
 			err = fmt.Errorf("unknown record %q", name)
 		}
 		if err != nil {

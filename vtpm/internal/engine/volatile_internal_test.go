@@ -41,11 +41,12 @@ var fates = map[string]map[string]string{
 		"Owner": parts, "Endorsement": parts, "Platform": parts, "Null": parts, "Lockout": record,
 		"PlatformNVEnabled": saved, "DisableClear": record, "ReadOnly": saved,
 	},
-	"Hierarchy/Owner":       {"Seed": record, "Proof": record, "Auth": record, "Policy": record, "PolicyAlg": record, "Enabled": saved, "primaries": derived},
-	"Hierarchy/Endorsement": {"Seed": record, "Proof": record, "Auth": record, "Policy": record, "PolicyAlg": record, "Enabled": saved, "primaries": derived},
-	"Hierarchy/Platform":    {"Seed": record, "Proof": record, "Auth": saved, "Policy": saved, "PolicyAlg": saved, "Enabled": saved, "primaries": derived},
-	// The null hierarchy's authValue and authPolicy are empty for ever.
-	"Hierarchy/Null": {"Seed": saved, "Proof": saved, "Auth": derived, "Policy": derived, "PolicyAlg": derived, "Enabled": saved, "primaries": derived},
+	"Hierarchy/Owner":       {"Seed": record, "SeedVersion": record, "Proof": record, "Auth": record, "Policy": record, "PolicyAlg": record, "Enabled": saved, "primaries": derived},
+	"Hierarchy/Endorsement": {"Seed": record, "SeedVersion": record, "Proof": record, "Auth": record, "Policy": record, "PolicyAlg": record, "Enabled": saved, "primaries": derived},
+	"Hierarchy/Platform":    {"Seed": record, "SeedVersion": record, "Proof": record, "Auth": saved, "Policy": saved, "PolicyAlg": saved, "Enabled": saved, "primaries": derived},
+	// The null hierarchy's authValue and authPolicy are empty for ever, and its seed is
+	// never an old one.
+	"Hierarchy/Null": {"Seed": saved, "SeedVersion": derived, "Proof": saved, "Auth": derived, "Policy": derived, "PolicyAlg": derived, "Enabled": saved, "primaries": derived},
 	"Lockout": {
 		"FailedTries": record, "MaxTries": record, "RecoveryTime": record, "LockoutRecovery": record, "AuthEnabled": record,
 		"used": record, "healWaited": record, "lockWaited": record, "healedAt": saved, "lockedAt": saved,

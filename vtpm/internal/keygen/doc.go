@@ -61,6 +61,14 @@
 // not a storage parent drops it. The unique field of a SYMCIPHER or KEYEDHASH
 // object is computed from it (Part 1, "Object Creation").
 //
+// # Version 0
+//
+// Version 0 is that of seeds which libtpms before 0.8 made, its seed compatibility
+// level 0, on a little-endian machine of 64 bits: version 1 with another step 3 for RSA.
+// A candidate is generated as a little-endian number. Of its upper 48 bits the first 16,
+// t, become 0xB505 + (t * 0x4AFB >> 16), and the other 32 become zero. On other machines
+// libtpms made other keys; a seed does not say on which.
+//
 // # Timing
 //
 // Modular exponentiation and reduction of secrets use filippo.io/bigmod, and
@@ -74,3 +82,6 @@ package keygen
 // changes if any of them changes; what the package documentation says of a
 // version then stays, and stays available for the seeds of that version.
 const Version = 1
+
+// Version0 is the version of seeds that came from a TPM of libtpms before 0.8.
+const Version0 = 0

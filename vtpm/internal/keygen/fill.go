@@ -11,15 +11,21 @@ import (
 // primaryPurpose is the label under which primary objects are derived.
 const primaryPurpose = "Primary Object Creation"
 
+// Seed is a hierarchy's primary seed.
+type Seed struct {
+	Secret  []byte
+	Version uint8 // of the derivation of keys from it: Version or Version0
+}
+
 // Primary makes the primary object of a template: its sensitive area and the
-// unique field of its public area, as Version says. seed is the hierarchy's
-// primary seed, pub the template with unique as the caller gave it. proofs are
+// unique field of its public area, as the seed's version says. pub is the template
+// with unique as the caller gave it. proofs are
 // shProof and ehProof, in this order, in the endorsement hierarchy, and nothing
 // elsewhere. See Fill for the errors and for what must have been checked.
-func Primary(seed []byte, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate, proofs ...[]byte) (wire.TPMTSensitive, wire.TPMUPublicID, error) {
-	d := NewSeeded(seed, primaryPurpose, crypt.ObjectName(pub), create.Data)
+func Primary(seed Seed, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate, proofs ...[]byte) (wire.TPMTSensitive, wire.TPMUPublicID, error) {
+	d := NewSeeded(seed.Secret, primaryPurpose, crypt.ObjectName(pub), create.Data)
 	defer d.Clear()
-	return fill(d, pub, create, func() {
+	return fill(d, seed.Version, pub, create, func() {
 		for _, p := range proofs {
 			d.Stir(p)
 		}
@@ -37,17 +43,17 @@ func Primary(seed []byte, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate
 // (symmetric key), TPM_RC_KEY (weak TDES key), TPM_RC_SIZE (keyed hash key over its hash's block),
 // TPM_RC_TYPE, or what the stream reports.
 func Fill(stream Stream, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate) (wire.TPMTSensitive, wire.TPMUPublicID, error) {
-	return fill(stream, pub, create, func() {})
+	return fill(stream, Version, pub, create, func() {})
 }
 
 // fill is Fill with a call between the secret and seedValue.
-func fill(stream Stream, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate, between func()) (wire.TPMTSensitive, wire.TPMUPublicID, error) {
+func fill(stream Stream, version uint8, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate, between func()) (wire.TPMTSensitive, wire.TPMUPublicID, error) {
 	data := []byte(create.Data)
 	if pub.ObjectAttributes.Has(wire.ObjSensitiveDataOrigin) {
 		data = nil // the TPM is the source; what the caller gave was for the seeding
 	}
 	var unique wire.TPMUPublicID
-	secret, err := makeSecret(stream, pub, data, &unique)
+	secret, err := makeSecret(stream, version, pub, data, &unique)
 	if err != nil {
 		return wire.TPMTSensitive{}, wire.TPMUPublicID{}, err
 	}
@@ -78,11 +84,11 @@ func fill(stream Stream, pub *wire.TPMTPublic, create *wire.TPMSSensitiveCreate,
 
 // makeSecret returns the type-specific part of the sensitive area and, for an
 // asymmetric key, sets its unique field. data is the caller's, if any.
-func makeSecret(stream Stream, pub *wire.TPMTPublic, data []byte, unique *wire.TPMUPublicID) ([]byte, error) {
+func makeSecret(stream Stream, version uint8, pub *wire.TPMTPublic, data []byte, unique *wire.TPMUPublicID) ([]byte, error) {
 	switch pub.Type {
 	case wire.AlgRSA:
 		p := pub.Parameters.RSA
-		prime, modulus, err := RSA(stream, int(p.KeyBits), p.Exponent)
+		prime, modulus, err := makeRSA(stream, version, int(p.KeyBits), p.Exponent)
 		unique.RSA = modulus
 		return prime, err
 	case wire.AlgECC:

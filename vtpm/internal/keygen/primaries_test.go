@@ -81,7 +81,7 @@ func TestPrimariesOfSwtpm(t *testing.T) {
 				t.Fatal(err)
 			}
 			create := &wire.TPMSSensitiveCreate{UserAuth: padded(p.Auth, pub.NameAlg), Data: wire.TPM2BSensitiveData(p.Data)}
-			sens, unique, err := keygen.Primary(p.Seed, &pub, create, p.proofs()...)
+			sens, unique, err := keygen.Primary(keygen.Seed{Secret: p.Seed, Version: keygen.Version}, &pub, create, p.proofs()...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"filippo.io/bigmod"
 )
@@ -14,10 +15,15 @@ type primeSearch struct {
 	bits     int
 	exponent uint32
 	sieve    []uint32
+	adjust   func(candidate []byte)
 }
 
-func newPrimeSearch(rand Stream, bits int, exponent uint32) *primeSearch {
-	return &primeSearch{rand: rand, bits: bits, exponent: exponent, sieve: oddPrimes(sieveLimit(bits))}
+func newPrimeSearch(rand Stream, version uint8, bits int, exponent uint32) *primeSearch {
+	s := &primeSearch{rand: rand, bits: bits, exponent: exponent, sieve: oddPrimes(sieveLimit(bits)), adjust: adjust}
+	if version == Version0 {
+		s.adjust = adjust0
+	}
+	return s
 }
 
 // next returns the next prime p of the stream: sqrt(1/2) * 2^bits <= p < 2^bits,
@@ -29,7 +35,7 @@ func (s *primeSearch) next() (nat, error) {
 		if _, err := io.ReadFull(s.rand, buf); err != nil {
 			return nil, fmt.Errorf("read a prime candidate: %w", err)
 		}
-		adjust(buf)
+		s.adjust(buf)
 		candidate := newNat(buf)
 		p, err := s.near(candidate)
 		clear(candidate)
@@ -44,15 +50,26 @@ func (s *primeSearch) next() (nat, error) {
 // mapped linearly, in fixed point, which keeps more of the randomness than
 // setting the two upper bits.
 func adjust(candidate []byte) {
-	const (
-		low   = 0xB5050000 // sqrt(1/2)
-		slope = 0x4AFB     // 1 - sqrt(1/2), in 16 bits
-	)
 	top := binary.BigEndian.Uint32(candidate)
-	top = (top>>16)*slope + (top&0xFFFF)*slope>>16 + low
+	top = (top>>16)*slope + (top&0xFFFF)*slope>>16 + low<<16
 	binary.BigEndian.PutUint32(candidate, top)
 	candidate[len(candidate)-1] |= 1
 }
+
+// adjust0 is adjust of Version0, of a candidate that comes in little-endian: the upper
+// 16 bits are mapped, and the 32 after them lost.
+func adjust0(candidate []byte) {
+	slices.Reverse(candidate)
+	clear(candidate[2:6])
+	top := uint32(binary.BigEndian.Uint16(candidate))
+	binary.BigEndian.PutUint16(candidate, uint16(top*slope>>16+low))
+	candidate[len(candidate)-1] |= 1
+}
+
+const (
+	low   = 0xB505 // sqrt(1/2), in 16 bits
+	slope = 0x4AFB // 1 - sqrt(1/2), in 16 bits
+)
 
 // near returns a prime from the field around the candidate, nil if it has none.
 func (s *primeSearch) near(candidate nat) (nat, error) {

@@ -24,6 +24,10 @@ const (
 // The error is TPM_RC_RANGE for an exponent that is below 65,537, over 31 bits
 // (crypto/rsa could not use the key) or not prime, TPM_RC_VALUE for an unsupported size, or what the stream reports.
 func RSA(stream Stream, bits int, exponent uint32) (prime, modulus []byte, err error) {
+	return makeRSA(stream, Version, bits, exponent)
+}
+
+func makeRSA(stream Stream, version uint8, bits int, exponent uint32) (prime, modulus []byte, err error) {
 	if exponent == 0 {
 		exponent = defaultExponent
 	}
@@ -36,11 +40,11 @@ func RSA(stream Stream, bits int, exponent uint32) (prime, modulus []byte, err e
 	if s, ok := stream.(System); ok {
 		return s.rsa(bits, exponent)
 	}
-	return rsaFromStream(stream, bits, exponent)
+	return rsaFromStream(stream, version, bits, exponent)
 }
 
-func rsaFromStream(stream Stream, bits int, exponent uint32) (prime, modulus []byte, err error) {
-	search := newPrimeSearch(stream, bits/2, exponent)
+func rsaFromStream(stream Stream, version uint8, bits int, exponent uint32) (prime, modulus []byte, err error) {
+	search := newPrimeSearch(stream, version, bits/2, exponent)
 	first, err := search.next()
 	if err != nil {
 		return nil, nil, err
