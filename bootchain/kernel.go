@@ -38,6 +38,7 @@ func (w *walk) runKernel(r run, ram initrd) []*walk {
 			Reason: ram.reason, Source: ram.source}, ram.digests)
 	}
 	w.takeOver(eventlog.Kernel)
+	w.enterInitrd()
 	return []*walk{w}
 }
 

@@ -25,6 +25,9 @@ type Machine struct {
 	// GPT is the partition table of the disk that is booted, nil for the one in the
 	// log.
 	GPT *gpt.Table
+	// PCRs are the values that the machine's TPM has now, nil if they are not known.
+	// Without a log, they are what the models are held against.
+	PCRs pcr.Values
 	// Changes are about to be made to the machine.
 	Changes Changes
 	// Banks are those to predict; none for those of the log.
@@ -42,6 +45,9 @@ type known struct {
 	bootImage int
 	tries     int // boot entries that the firmware tried, the booted one included
 	quirks    quirks
+	// entersInitrd: the initial ramdisk measures that it was entered.
+	entersInitrd bool
+	proven       map[int]bool // without a log: PCRs that the models lead to as they are now
 }
 
 // quirks are ways in which firmware differs from firmware, as the log shows them.
@@ -76,10 +82,16 @@ func (m Machine) know() (*known, error) {
 		}
 		k.findBoot()
 		k.findQuirks()
+		k.findPhase()
+	}
+	if len(k.banks) == 0 {
+		k.banks = m.PCRs.Banks()
 	}
 	if len(k.banks) == 0 {
 		k.banks = pcr.Banks()
 	}
+	k.vars = k.findVariables()
+	k.fit()
 	var err error
 	if k.vars, err = m.Changes.apply(k.findVariables()); err != nil {
 		return nil, err

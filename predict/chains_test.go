@@ -91,7 +91,7 @@ const (
 
 // machine describes the machine after a step, about to boot the files.
 func (c *chain) machine(s step, files bootchain.Manifest) predict.Input {
-	return predict.Input{Machine: bootchain.Machine{Log: s.log, Files: files, Vars: c.vars, GPT: c.gpt}, PCRs: s.pcrs}
+	return predict.Input{Machine: bootchain.Machine{Log: s.log, Files: files, Vars: c.vars, GPT: c.gpt, PCRs: s.pcrs}}
 }
 
 func predictFirst(t testing.TB, in predict.Input) *predict.Path {
@@ -148,6 +148,88 @@ func cameTrue(t *testing.T, in predict.Input, to step) {
 		want := pcr.Select(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15)
 		if got := p.Known(bank); got != want {
 			t.Errorf("%s has PCRs %v, want %v: %v", bank, got, want, p.Doubts)
+		}
+	}
+}
+
+// Without a log, what files, variables and the TPM tell is predicted: chain b's
+// kernel offered none at its first boot. The models are proven by the TPM's own
+// values.
+func TestWithoutLog(t *testing.T) {
+	for _, name := range chains() {
+		c := loadChain(t, name)
+		now, next := c.step(t, second), c.step(t, upgraded)
+		in := c.machine(now, c.before)
+		in.Log = nil
+		t.Run(name+"/nothing changes", func(t *testing.T) { withoutLog(t, in, now.pcrs, 0) })
+		in.Files, in.Booted = c.after, &c.before
+		t.Run(name+"/the upgrade, with the files of the running boot", func(t *testing.T) { withoutLog(t, in, next.pcrs, 0) })
+		in.Booted = nil
+		t.Run(name+"/the upgrade", func(t *testing.T) {
+			withoutLog(t, in, next.pcrs, pcr.Select(4, 8, 9))
+		})
+		in.PCRs = nil
+		t.Run(name+"/the upgrade, without values", func(t *testing.T) {
+			withoutLog(t, in, next.pcrs, pcr.Select(0, 1, 2, 3, 4, 5, 6, 7))
+		})
+	}
+}
+
+// withoutLog checks a prediction of which some PCRs may be unknown.
+func withoutLog(t *testing.T, in predict.Input, want pcr.Values, mayBeUnknown pcr.Selection) {
+	t.Helper()
+	p := predictFirst(t, in)
+	if m, err := p.Misses(want); err != nil || len(m) > 0 {
+		t.Errorf("%v are otherwise, %v", m, err)
+	}
+	for _, bank := range pcr.Banks() {
+		all := pcr.Select(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15)
+		if lacks := all.Without(p.Known(bank)).Without(mayBeUnknown); lacks.Len() > 0 {
+			t.Errorf("%s lacks PCRs %v: %v", bank, lacks, p.Doubts)
+		}
+	}
+}
+
+// Where systemd runs in the initial ramdisk, PCR 11 has that it was entered: the
+// TPM's value tells, also when the boot has gone on since.
+func TestPhase(t *testing.T) {
+	c := loadChain(t, "c-uki-nosb")
+	now, next := c.step(t, second), c.step(t, upgraded)
+	extend := func(values pcr.Values, words ...string) pcr.Values {
+		out := values.Clone()
+		for _, b := range pcr.Banks() {
+			for _, word := range words {
+				before, _ := out.Get(b, 11)
+				after, err := pcr.Extend(b, before, b.Sum([]byte(word)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				out.Set(b, 11, after)
+			}
+		}
+		return out
+	}
+	for _, test := range []struct {
+		name     string
+		measured []string // in the running boot so far
+		want     []string // at the next unseal
+	}{
+		{"no systemd in the initial ramdisk", nil, nil},
+		{"still in the initial ramdisk", []string{"enter-initrd"}, []string{"enter-initrd"}},
+		{"up and running", []string{"enter-initrd", "leave-initrd", "sysinit", "ready"}, []string{"enter-initrd"}},
+		{"systemd in the system alone", []string{"sysinit", "ready"}, nil},
+	} {
+		for _, withLog := range []bool{true, false} {
+			in := c.machine(now, c.after)
+			in.Booted = &c.before
+			if !withLog {
+				in.Log = nil
+			}
+			in.PCRs = extend(now.pcrs, test.measured...)
+			p := predictFirst(t, in)
+			if m, err := p.Misses(extend(next.pcrs, test.want...)); err != nil || len(m) > 0 || !p.Known(pcr.SHA256).Has(11) {
+				t.Errorf("%s, log %t: %v, %v, doubts %v", test.name, withLog, m, err, p.Doubts)
+			}
 		}
 	}
 }

@@ -72,12 +72,7 @@ type Event struct {
 func (e *Event) IsNew() bool { return e.isNew }
 
 // Input is what a prediction is made from.
-type Input struct {
-	bootchain.Machine
-	// PCRs are the values that the machine's TPM has now, nil if they are not known.
-	// They tell whether systemd measures that the initial ramdisk was entered.
-	PCRs pcr.Values
-}
+type Input struct{ bootchain.Machine }
 
 // Next predicts the next boot of a machine. Errors are those of
 // [bootchain.Machine.Paths].
@@ -87,13 +82,13 @@ func Next(in Input) (*Prediction, error) {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
 	out := &Prediction{}
-	phase := in.entersInitrd()
 	for _, b := range paths {
-		p, err := newPath(b, in.spec(), phase)
+		p, err := newPath(b, in.spec())
 		if err != nil {
 			return nil, fmt.Errorf("predict: %w", err)
 		}
 		in.markNew(p)
+		in.keepFirmware(p)
 		out.Paths = append(out.Paths, *p)
 	}
 	return out, nil
@@ -102,6 +97,9 @@ func Next(in Input) (*Prediction, error) {
 // spec returns the header of the predicted log.
 func (in *Input) spec() eventlog.Spec {
 	banks := in.Banks
+	if len(banks) == 0 && in.Log == nil {
+		banks = in.PCRs.Banks()
+	}
 	if in.Log != nil {
 		spec := in.Log.Spec
 		if len(banks) > 0 {
@@ -117,14 +115,11 @@ func (in *Input) spec() eventlog.Spec {
 	return eventlog.New(banks...).Spec
 }
 
-func newPath(b bootchain.Path, spec eventlog.Spec, phase bool) (*Path, error) {
+func newPath(b bootchain.Path, spec eventlog.Spec) (*Path, error) {
 	p := &Path{Name: b.Name, Entry: b.Entry, Halts: b.Halts, spec: spec}
 	for _, e := range b.Events {
 		p.Events = append(p.Events, Event{Stage: e.Stage, PCR: e.PCR, Type: e.Type, Digests: e.Digests,
 			Confidence: e.Confidence, Reason: e.Reason, Source: e.Source, Baseline: e.Baseline, Data: e.Data})
-	}
-	if phase && slices.Contains(b.Stages, eventlog.SystemdStub) {
-		p.Events = append(p.Events, p.enterInitrd())
 	}
 	log := p.Log()
 	for i, x := range eventlog.Explain(log) {

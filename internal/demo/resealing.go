@@ -52,7 +52,7 @@ func (s *Story) predict() (*predict.Path, error) {
 	s.say("Its PCRs can be computed: from the log of the boot that runs, and from the files that will be booted. What " +
 		"the new files do not touch stays as it was measured; what they change is computed:")
 	prediction, err := predict.Next(predict.Input{Machine: bootchain.Machine{Log: s.boots.Second.Log,
-		Booted: &s.boots.Second.Manifest, Files: s.boots.Upgraded.Manifest}, PCRs: s.boots.Second.PCRs})
+		Booted: &s.boots.Second.Manifest, Files: s.boots.Upgraded.Manifest, PCRs: s.boots.Second.PCRs}})
 	if err != nil {
 		return nil, err
 	}
