@@ -40,6 +40,7 @@
 //	internal/fat           FAT12, FAT16 and FAT32, read-only
 //	internal/efivars       UEFI variables and signature lists
 //	internal/gpt           GUID partition tables, and what is measured of them
+//	internal/picture       a boot as a picture (SVG)
 //	internal/pe            PE files: Authenticode digests, signers, sections
 //	conformance            suites that others wrote, run against the vTPM
 //	cmd/bootseal           the command line: one file a verb

@@ -68,6 +68,7 @@ bad input, no TPM).`,
 	completeWords(root, "tpm", "device:", "swtpm:", "embedded:")
 	root.AddCommand(
 		a.demo(),
+		a.explain(),
 		a.log(),
 		a.measure(),
 		a.pcrs(),

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bootseal/bootseal/bootchain"
+	"github.com/bootseal/bootseal/internal/picture"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ type predicted struct {
 
 func (a *app) predict() *cobra.Command {
 	var flags machineFlags
-	var entry string
+	var entry, svg string
 	var explain bool
 	cmd := &cobra.Command{
 		Use:   "predict",
@@ -51,6 +52,11 @@ the running boot. A PCR that cannot be told is said to be unknown: never seal to
 			if err != nil {
 				return err
 			}
+			if svg != "" {
+				if err := writeFile(svg, picture.Path(&paths[0])); err != nil {
+					return err
+				}
+			}
 			if a.wantsJSON() {
 				return a.printJSON(predicted{paths, m.notes})
 			}
@@ -60,6 +66,7 @@ the running boot. A PCR that cannot be told is said to be unknown: never seal to
 	flags.register(cmd)
 	cmd.Flags().StringVar(&entry, "entry", "", "only ways whose name or boot menu entry has this in it")
 	cmd.Flags().BoolVar(&explain, "explain", false, "show every event with its reason")
+	cmd.Flags().StringVar(&svg, "svg", "", "draw the likeliest way into this file")
 	return cmd
 }
 
