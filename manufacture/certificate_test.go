@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -125,5 +126,49 @@ func TestPlatformCertificate(t *testing.T) {
 	}
 	if !slices.ContainsFunc(x.UnknownExtKeyUsage, func(id asn1.ObjectIdentifier) bool { return id.String() == "2.23.133.8.2" }) {
 		t.Errorf("extended key usage %v", x.UnknownExtKeyUsage)
+	}
+}
+
+// IAK and IDevID keys sign, and their certificates name the TPM by its EK certificate.
+func TestDeviceKeys(t *testing.T) {
+	for _, a := range []manufacture.Algorithm{manufacture.P256, manufacture.P384, manufacture.P521, manufacture.RSA2048} {
+		tpm, c := vtpmtest.Open(t), newCA(t)
+		r := manufactured(t, tpm, manufacture.Options{
+			EKs: []manufacture.EK{{Algorithm: manufacture.P256}}, EKCertificates: true, Issuer: c, Name: "vm", IAK: a, IDevID: a,
+		})
+		wantHandles(t, tpm, 0x8101000A, 0x81020000, 0x81020001)
+		wantIndices(t, tpm, 0x01C0000A, 0x01C90100, 0x01C90200)
+		if p := public(t, tpm, 0x81020001).ObjectAttributes; !p.Restricted || !p.SignEncrypt {
+			t.Errorf("%s: the IAK's attributes: %+v", a, p)
+		}
+		if p := public(t, tpm, 0x81020000).ObjectAttributes; p.Restricted || !p.SignEncrypt {
+			t.Errorf("%s: the IDevID's attributes: %+v", a, p)
+		}
+		ek := verified(t, c, r.Certificates[0].DER)
+		want := fmt.Sprintf("BTSL:%x:%x", ek.AuthorityKeyId, ek.SerialNumber.Bytes())
+		for _, index := range []manufacture.Handle{0x01C90100, 0x01C90200} {
+			x := verified(t, c, readIndex(t, tpm, index))
+			if x.KeyUsage != x509.KeyUsageDigitalSignature || x.Subject.SerialNumber != "vm" {
+				t.Errorf("%s: key usage %b, subject %q", a, x.KeyUsage, x.Subject)
+			}
+			var name struct {
+				Other struct {
+					Type   asn1.ObjectIdentifier
+					Module struct {
+						Type   asn1.ObjectIdentifier
+						Serial []byte
+					} `asn1:"explicit,tag:0"`
+				} `asn1:"tag:0"`
+			}
+			if _, err := asn1.Unmarshal(extension(t, x, 17).Value, &name); err != nil {
+				t.Fatal(err)
+			}
+			if m := name.Other.Module; string(m.Serial) != want || m.Type.String() != "2.23.133.1.2" || name.Other.Type.String() != "1.3.6.1.5.5.7.8.4" {
+				t.Errorf("%s: hardware module %v, want the serial number %s", a, name, want)
+			}
+		}
+	}
+	if _, err := manufacture.Manufacture(vtpmtest.Open(t), manufacture.Options{IAK: manufacture.P256}); err == nil {
+		t.Error("an IAK without an EK certificate")
 	}
 }

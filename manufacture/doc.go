@@ -5,6 +5,7 @@
 //	algorithm.go   the kinds of keys, by name
 //	policy.go      the endorsement keys' policies
 //	template.go    the keys' templates
+//	device.go      IAK and IDevID keys
 //	layout.go      which key, certificate and NV index goes where, as a list
 //	manufacture.go the list is carried out
 //	key.go nv.go   a key, an NV index, on the TPM

@@ -139,6 +139,16 @@ func (o Options) plan(id Identity) ([]item, error) {
 		}
 		items = append(items, it)
 	}
+	for _, d := range []deviceKey{iak(o.IAK), idevid(o.IDevID)} {
+		if d.algorithm == "" {
+			continue
+		}
+		it, err := o.deviceItem(id, d)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, it)
+	}
 	switch o.layout() {
 	case Azure:
 		items = append(items, o.azureAK(id))
@@ -158,8 +168,13 @@ func (o Options) check() error {
 	if _, err := ParseLayout(string(o.Layout)); err != nil {
 		return err
 	}
-	if o.SRK != "" && !o.SRK.known() {
-		return fmt.Errorf("there is no algorithm %q for a storage root key", o.SRK)
+	for what, a := range map[string]Algorithm{"storage root key": o.SRK, "IAK": o.IAK, "IDevID": o.IDevID} {
+		if a != "" && !a.known() {
+			return fmt.Errorf("there is no algorithm %q for a key: %s", a, what)
+		}
+	}
+	if o.IAK+o.IDevID != "" && !o.EKCertificates {
+		return errors.New("certificates of IAK and IDevID keys refer to an EK certificate, and none is wanted")
 	}
 	seen := make(map[Handle]bool)
 	for _, k := range o.eks() {
@@ -245,13 +260,13 @@ func (o Options) azureAK(id Identity) item {
 }
 
 func (o Options) gcpAK(id Identity, a Algorithm, index Handle) item {
-	unique := 0
+	field := unique{} // as in go-tpm-tools' templates
 	if a == P256 {
-		unique = a.zeros()
+		field = a.zeros()
 	}
 	return item{
 		role: RoleAK, algorithm: string(a), hierarchy: tpm2.TPMRHEndorsement,
-		template: akTemplate(a, false, unique), templateIndex: index + 1,
+		template: akTemplate(a, false, field), templateIndex: index + 1,
 		certificates: []certificate{{
 			index:   index,
 			request: Request{Role: RoleAK, TPM: id, Use: Use{Sign: true}, Subject: o.subject(), Extensions: o.extensions()},

@@ -21,6 +21,10 @@ type Options struct {
 	// SRK is the storage root key's algorithm. "" is none, or RSA 2048 with Azure.
 	SRK Algorithm
 
+	// IAK and IDevID are the algorithms of an initial attestation key and an initial device
+	// identity, which signs. "" is none. They need EKCertificates.
+	IAK, IDevID Algorithm
+
 	EKCertificates      bool // GCP's has them anyway
 	PlatformCertificate bool
 	Issuer              Issuer // of certificates
@@ -100,6 +104,11 @@ func (o Options) make(tpm transport.TPM, it item, r *Result) error {
 		r.Templates = append(r.Templates, Template{it.role, it.algorithm, it.templateIndex})
 	}
 	for _, c := range it.certificates {
+		if c.request.Role == RoleIAK || c.request.Role == RoleIDevID {
+			if c.request.HardwareSerial, err = hardwareSerial(*r); err != nil {
+				return err
+			}
+		}
 		done, err := o.certify(tpm, r.TPM, k, c)
 		if err != nil {
 			return fmt.Errorf("its %s certificate: %w", c.request.Role, err)

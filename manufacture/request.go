@@ -17,6 +17,8 @@ const (
 	RoleEK       Role = "ek"
 	RoleAK       Role = "ak"
 	RoleSRK      Role = "srk"
+	RoleIAK      Role = "iak"    // initial attestation key
+	RoleIDevID   Role = "idevid" // initial device identity
 	RolePlatform Role = "platform"
 )
 
@@ -28,13 +30,15 @@ type Issuer interface {
 
 // Request is what a certificate is to say.
 type Request struct {
-	Role       Role // RoleEK, RoleAK or RolePlatform
+	Role       Role // any but RoleSRK
 	Key        crypto.PublicKey
 	Use        Use
 	Subject    pkix.Name
 	TPM        Identity
 	Platform   Platform         // for RolePlatform
 	Extensions []pkix.Extension // beyond those of the role
+	// HardwareSerial names the TPM by its EK certificate, for RoleIAK and RoleIDevID.
+	HardwareSerial string
 }
 
 // Platform is the machine around the TPM, for its platform certificate.
@@ -80,6 +84,12 @@ func (r Request) Template() (*x509.Certificate, error) {
 	case RolePlatform:
 		name = r.Platform.name()
 		t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{oidPlatformAttributeCertificate(), oidPlatformKeyCertificate()}
+	case RoleIAK, RoleIDevID:
+		module, err := hardwareModule(r.HardwareSerial)
+		if err != nil {
+			return nil, err
+		}
+		t.ExtraExtensions = append(t.ExtraExtensions, module)
 	case RoleAK:
 		t.UnknownExtKeyUsage = []asn1.ObjectIdentifier{oidAKCertificate()}
 	default:

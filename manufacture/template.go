@@ -26,15 +26,15 @@ func (k EK) template(u Use) (tpm2.TPMTPublic, error) {
 		SignEncrypt:         u.Sign,
 	}
 	digest, err := PolicyA(hash)
-	unique := k.Algorithm.zeros()
+	id := k.Algorithm.zeros()
 	if k.high() {
 		digest, err = PolicyB(hash)
-		unique = 0
+		id = unique{}
 	}
 	if err != nil {
 		return tpm2.TPMTPublic{}, err
 	}
-	t := k.Algorithm.public(attributes, !u.Sign, nil, unique)
+	t := k.Algorithm.public(attributes, !u.Sign, nil, id)
 	t.AuthPolicy = tpm2.TPM2BDigest{Buffer: digest}
 	return t, nil
 }
@@ -43,9 +43,9 @@ func (k EK) template(u Use) (tpm2.TPMTPublic, error) {
 // "SRK Templates"): the endorsement key's of the low range with other attributes and no
 // policy. The P-256 key has an empty unique field, as systemd and package seal make it.
 func srkTemplate(a Algorithm) tpm2.TPMTPublic {
-	unique := a.zeros()
+	id := a.zeros()
 	if a == P256 {
-		unique = 0
+		id = unique{}
 	}
 	return a.public(tpm2.TPMAObject{
 		FixedTPM:            true,
@@ -55,15 +55,15 @@ func srkTemplate(a Algorithm) tpm2.TPMTPublic {
 		NoDA:                true,
 		Restricted:          true,
 		Decrypt:             true,
-	}, true, nil, unique)
+	}, true, nil, id)
 }
 
 // akTemplate returns an attestation key's template: restricted, and signs SHA-256 digests
-// with RSASSA or ECDSA. The size of the unique field's zeros makes another key of it.
-func akTemplate(a Algorithm, noDA bool, unique int) tpm2.TPMTPublic {
-	scheme := tpm2.TPMAlgRSASSA
+// with RSASSA or ECDSA.
+func akTemplate(a Algorithm, noDA bool, id unique) tpm2.TPMTPublic {
+	scheme := &signing{tpm2.TPMAlgRSASSA, tpm2.TPMAlgSHA256}
 	if a.rsaBits() == 0 {
-		scheme = tpm2.TPMAlgECDSA
+		scheme.algorithm = tpm2.TPMAlgECDSA
 	}
 	return a.public(tpm2.TPMAObject{
 		FixedTPM:            true,
@@ -73,19 +73,36 @@ func akTemplate(a Algorithm, noDA bool, unique int) tpm2.TPMTPublic {
 		NoDA:                noDA,
 		Restricted:          true,
 		SignEncrypt:         true,
-	}, false, &scheme, unique)
+	}, false, scheme, id)
 }
 
-// zeros returns the size of a public key's field in bytes: a modulus, or a coordinate.
-func (a Algorithm) zeros() int {
+// unique is what a template has in the unique field, which makes another key of it: a
+// modulus in x, or the coordinates of a point.
+type unique struct{ x, y []byte }
+
+// zeros returns a unique field of the size of the public key, zeros throughout.
+func (a Algorithm) zeros() unique {
 	_, coordinate := a.curve()
-	return max(a.rsaBits()/8, coordinate)
+	return unique{make([]byte, max(a.rsaBits()/8, coordinate)), make([]byte, coordinate)}
+}
+
+// signing is a signing scheme.
+type signing struct{ algorithm, hash tpm2.TPMAlgID }
+
+// details returns the scheme's union.
+func (s signing) details() tpm2.TPMUAsymScheme {
+	switch s.algorithm {
+	case tpm2.TPMAlgRSASSA:
+		return tpm2.NewTPMUAsymScheme(s.algorithm, &tpm2.TPMSSigSchemeRSASSA{HashAlg: s.hash})
+	case tpm2.TPMAlgRSAPSS:
+		return tpm2.NewTPMUAsymScheme(s.algorithm, &tpm2.TPMSSigSchemeRSAPSS{HashAlg: s.hash})
+	}
+	return tpm2.NewTPMUAsymScheme(s.algorithm, &tpm2.TPMSSigSchemeECDSA{HashAlg: s.hash})
 }
 
 // public returns a public area of the algorithm without a policy: storage with the
-// symmetric algorithm that a storage key has, scheme with a signing scheme of SHA-256,
-// unique bytes of zeros in the unique field or in each of its coordinates.
-func (a Algorithm) public(attributes tpm2.TPMAObject, storage bool, scheme *tpm2.TPMAlgID, unique int) tpm2.TPMTPublic {
+// symmetric algorithm that a storage key has, scheme with a signing scheme if it is not nil.
+func (a Algorithm) public(attributes tpm2.TPMAObject, storage bool, scheme *signing, id unique) tpm2.TPMTPublic {
 	hash, aesBits := a.strength()
 	symmetric := tpm2.TPMTSymDefObject{Algorithm: tpm2.TPMAlgNull}
 	if storage {
@@ -96,33 +113,26 @@ func (a Algorithm) public(attributes tpm2.TPMAObject, storage bool, scheme *tpm2
 		}
 	}
 	t := tpm2.TPMTPublic{NameAlg: hash, ObjectAttributes: attributes}
-	zeros := make([]byte, unique)
 	if bits := a.rsaBits(); bits != 0 {
 		p := &tpm2.TPMSRSAParms{Symmetric: symmetric, KeyBits: tpm2.TPMKeyBits(bits)}
 		if scheme != nil {
-			p.Scheme = tpm2.TPMTRSAScheme{
-				Scheme:  *scheme,
-				Details: tpm2.NewTPMUAsymScheme(*scheme, &tpm2.TPMSSigSchemeRSASSA{HashAlg: tpm2.TPMAlgSHA256}),
-			}
+			p.Scheme = tpm2.TPMTRSAScheme{Scheme: scheme.algorithm, Details: scheme.details()}
 		}
 		t.Type = tpm2.TPMAlgRSA
 		t.Parameters = tpm2.NewTPMUPublicParms(t.Type, p)
-		t.Unique = tpm2.NewTPMUPublicID(t.Type, &tpm2.TPM2BPublicKeyRSA{Buffer: zeros})
+		t.Unique = tpm2.NewTPMUPublicID(t.Type, &tpm2.TPM2BPublicKeyRSA{Buffer: id.x})
 		return t
 	}
 	curve, _ := a.curve()
 	p := &tpm2.TPMSECCParms{Symmetric: symmetric, CurveID: curve}
 	if scheme != nil {
-		p.Scheme = tpm2.TPMTECCScheme{
-			Scheme:  *scheme,
-			Details: tpm2.NewTPMUAsymScheme(*scheme, &tpm2.TPMSSigSchemeECDSA{HashAlg: tpm2.TPMAlgSHA256}),
-		}
+		p.Scheme = tpm2.TPMTECCScheme{Scheme: scheme.algorithm, Details: scheme.details()}
 	}
 	t.Type = tpm2.TPMAlgECC
 	t.Parameters = tpm2.NewTPMUPublicParms(t.Type, p)
 	t.Unique = tpm2.NewTPMUPublicID(t.Type, &tpm2.TPMSECCPoint{
-		X: tpm2.TPM2BECCParameter{Buffer: zeros},
-		Y: tpm2.TPM2BECCParameter{Buffer: zeros},
+		X: tpm2.TPM2BECCParameter{Buffer: id.x},
+		Y: tpm2.TPM2BECCParameter{Buffer: id.y},
 	})
 	return t
 }

@@ -72,6 +72,8 @@ func (f *setupFlags) define(cmd *cobra.Command) {
 	x.BoolVar(&f.ecc, "ecc", false, "an elliptic curve for --create-spk")
 	x.StringVar(&f.ek1, "ek1keyalgo", "", "first endorsement key: rsa2048, rsa3072, rsa4096, secp256r1, secp384r1, secp521r1; rsa2048-high and secp256r1-high are in the high range (default rsa2048)")
 	x.StringVar(&f.ek2, "ek2keyalgo", "", "second endorsement key; the same as the first makes one key (default secp384r1)")
+	x.StringVar(&f.iak, "iakkeyalgo", "", "create an initial attestation key (IAK) with a certificate; needs --create-ek-cert")
+	x.StringVar(&f.idevid, "idevidkeyalgo", "", "create an initial device identity (IDevID) likewise")
 	x.StringVar(&f.rsaKeySize, "rsa-keysize", "", "2048, 3072, 4096 or max: size of the first endorsement key, without --ek1keyalgo")
 	x.BoolVar(&f.allowSigning, "allow-signing", false, "endorsement keys that sign, which nobody expects; their templates go to NV")
 	x.BoolVar(&f.decryption, "decryption", false, "with --allow-signing: they decrypt, too")
@@ -114,6 +116,8 @@ func (f *setupFlags) define(cmd *cobra.Command) {
 	keys := append(ekNames(), "rsa2048-high", "secp256r1-high")
 	completeWords(cmd, "ek1keyalgo", keys...)
 	completeWords(cmd, "ek2keyalgo", keys...)
+	completeWords(cmd, "iakkeyalgo", ekNames()...)
+	completeWords(cmd, "idevidkeyalgo", ekNames()...)
 }
 
 // defineAccepted defines the flags that are accepted so that a command line of swtpm_setup
@@ -129,12 +133,10 @@ func (f *setupFlags) defineAccepted(cmd *cobra.Command) {
 	x.Bool("srk-well-known", false, "")
 	x.Bool("no-iak", false, "")
 	x.String("profile-remove-disabled", "", "")
-	x.StringVar(&f.iak, "iakkeyalgo", "", "")
-	x.StringVar(&f.idevid, "idevidkeyalgo", "", "")
 	x.BoolVar(&f.takeOwner, "take-ownership", false, "")
 	x.BoolVar(&f.createConfig, "create-config-files", false, "")
 	for _, name := range []string{"swtpm_ioctl", "tcsd-system-ps-file", "ownerpass", "owner-well-known", "srkpass",
-		"srk-well-known", "no-iak", "profile-remove-disabled", "iakkeyalgo", "idevidkeyalgo", "take-ownership",
+		"srk-well-known", "no-iak", "profile-remove-disabled", "take-ownership",
 		"create-config-files", "tpm-state"} {
 		if err := x.MarkHidden(name); err != nil {
 			panic(err) // the flag was defined above

@@ -93,7 +93,7 @@ func (a *app) printSetupCapabilities() error {
 	}{"swtpm_setup", []string{
 		"tpm-2.0", "cmdarg-keyfile-fd", "cmdarg-pwdfile-fd", "tpm12-not-need-root", "cmdarg-write-ek-cert-files",
 		"cmdarg-reconfigure-pcr-banks", "tpm2-rsa-keysize-2048", "tpm2-rsa-keysize-3072", "tpm2-rsa-keysize-4096",
-		"cmdarg-profile", "cmdarg-ek1keyalgo", "cmdarg-ek2keyalgo",
+		"cmdarg-profile", "cmdarg-ek1keyalgo", "cmdarg-ek2keyalgo", "cmdarg-iakkeyalgo", "cmdarg-idevidkeyalgo",
 	}, []string{"null", "default-v1", "default-v2"}, swtpmVersion})
 }
 

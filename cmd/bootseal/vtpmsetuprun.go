@@ -31,8 +31,6 @@ func (a *app) setup(ctx context.Context, f *setupFlags) error {
 		return errors.New("--tpm2 is missing: there is no TPM 1.2 here")
 	case f.takeOwner:
 		return errors.New("--take-ownership is for a TPM 1.2")
-	case f.iak != "" || f.idevid != "":
-		return errors.New("--iakkeyalgo, --idevidkeyalgo: IAK and IDevID keys are not supported")
 	}
 	if f.runAs != "" {
 		if err := runAs(f.runAs); err != nil {
@@ -168,6 +166,16 @@ func (f *setupFlags) options(c swtpmConf) (manufacture.Options, error) {
 		o.SRK = manufacture.RSA3072
 		if f.ecc {
 			o.SRK = manufacture.P384
+		}
+	}
+	for a, name := range map[*manufacture.Algorithm]string{
+		&o.IAK: firstOf(f.iak, c.values["iakkeyalgo"]), &o.IDevID: firstOf(f.idevid, c.values["idevidkeyalgo"]),
+	} {
+		if name == "" {
+			continue
+		}
+		if *a, err = manufacture.ParseAlgorithm(name); err != nil {
+			return o, fmt.Errorf("--iakkeyalgo, --idevidkeyalgo: %w", err)
 		}
 	}
 	o.EKs, err = f.eks(c, layout)
