@@ -8,15 +8,20 @@ func verbOf(argv []string) []string {
 	args := argv[1:]
 	switch filepath.Base(argv[0]) {
 	case "swtpm":
-		if len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
-			return []string{"version"}
+		for i, arg := range args {
+			if i < 2 && (arg == "--version" || arg == "-v") { // also behind the interface
+				return []string{"version", "--swtpm"}
+			}
 		}
 		return append([]string{"vtpm"}, args...)
 	case "swtpm_ioctl":
+		if len(args) > 0 && args[0] == "--version" {
+			return []string{"version", "--swtpm"}
+		}
 		return append([]string{"vtpm", "ioctl"}, args...)
 	case "swtpm_setup":
 		if len(args) > 0 && args[0] == "--version" {
-			return []string{"version"}
+			return []string{"version", "--swtpm"}
 		}
 		return append([]string{"vtpm", "setup"}, args...)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 
@@ -221,19 +222,27 @@ func (c caFlags) open(url string) (*ca.CA, error) {
 	return opened, nil
 }
 
-const defaultCAText = "/var/lib/bootseal/ca, or ~/.local/state/bootseal/ca if you are not root"
+const (
+	systemCA      = "/var/lib/bootseal/ca"
+	defaultCAText = systemCA + " if it is yours or you are root, or ~/.local/state/bootseal/ca"
+)
 
-// defaultCA returns the directory of the CA that is used when no other is named.
+// defaultCA returns the directory of the CA that is used when no other is named. libvirt
+// starts this program for a user of its own, and with the HOME of another.
 func defaultCA() (string, error) {
-	if os.Geteuid() == 0 {
-		return "/var/lib/bootseal/ca", nil
+	if os.Geteuid() == 0 || mine(systemCA) {
+		return systemCA, nil
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
 		return filepath.Join(dir, "bootseal", "ca"), nil
 	}
 	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("where is the CA? name it with --ca: %w", err)
+	if err != nil || !mine(home) {
+		u, err := user.Current()
+		if err != nil || !mine(u.HomeDir) {
+			return "", fmt.Errorf("where is the CA? user %d has no home for it: make %s and give it to that user", os.Geteuid(), systemCA)
+		}
+		home = u.HomeDir
 	}
 	return filepath.Join(home, ".local", "state", "bootseal", "ca"), nil
 }

@@ -75,8 +75,8 @@ func readGivenKey(flag, value string) (*givenKey, error) {
 
 // removeKey removes the key's file, where that is asked for.
 func (o optionList) removeKey() error {
-	remove, err := o.oneOf("remove", "false", "true")
-	if err != nil || remove != "true" {
+	remove, err := o.yes("remove")
+	if err != nil || !remove {
 		return err
 	}
 	for _, name := range []string{o.values["file"], o.values["pwdfile"]} {

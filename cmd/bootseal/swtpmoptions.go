@@ -37,6 +37,30 @@ func parseOptions(flag, value string, known ...string) (optionList, error) {
 
 func (o optionList) has(key string) bool { _, ok := o.values[key]; return ok }
 
+// yes returns what a word says: alone it is true, and it can have a value.
+func (o optionList) yes(key string) (bool, error) {
+	v, ok := o.values[key]
+	switch {
+	case !ok:
+		return false, nil
+	case v == "" || v == "true" || v == "1":
+		return true, nil
+	case v == "false" || v == "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("--%s: %s=%s: choose true or false", o.flag, key, v)
+}
+
+// all sets each word's target to what it says.
+func (o optionList) all(words map[string]*bool) (err error) {
+	for key, to := range words {
+		if *to, err = o.yes(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // number returns a number in the base, or the default where the key is not there.
 func (o optionList) number(key string, base int, otherwise int64) (int64, error) {
 	if !o.has(key) {

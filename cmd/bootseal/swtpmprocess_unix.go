@@ -127,3 +127,39 @@ func runAs(name string) error {
 func openAppend(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o640)
 }
+
+// chroot makes a directory the file system's root, for good.
+func chroot(dir string) error {
+	if err := errors.Join(syscall.Chroot(dir), os.Chdir("/")); err != nil {
+		return fmt.Errorf("--chroot %s: %w", dir, err)
+	}
+	return nil
+}
+
+// notifyReady tells systemd that the service is there, if systemd wants to know
+// (sd_notify(3)).
+func notifyReady() error {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
+	}
+	conn, err := net.Dial("unixgram", socket)
+	if err == nil {
+		_, err = conn.Write([]byte("READY=1"))
+		err = errors.Join(err, conn.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("tell systemd that the service is ready: %w", err)
+	}
+	return nil
+}
+
+// mine reports whether a directory is there and belongs to the user that this process is.
+func mine(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.IsDir() && int(st.Uid) == os.Geteuid()
+}

@@ -16,47 +16,71 @@ import (
 	"github.com/bootseal/bootseal/vtpm/store"
 )
 
+// startupClear is TPM2_Startup(CLEAR).
+var startupClear = []byte{0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0}
+
 // behavior sets what the flags say about how to serve.
-func (f *socketFlags) behavior(o *server.SwtpmOptions) error {
+func (f *swtpmFlags) behavior(o *server.SwtpmOptions) error {
 	flags, err := parseOptions("flags", f.flags, "not-need-init", "startup-clear", "startup-state",
 		"startup-none", "startup-deactivated", "disable-auto-shutdown")
 	if err != nil {
 		return err
 	}
 	startup := map[string][]byte{
-		"startup-clear": {0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0},
+		"startup-clear": startupClear,
 		"startup-state": {0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 1},
-		"startup-none":  nil,
 	}
-	o.Init = flags.has("not-need-init")
-	for word := range flags.values {
-		if word == "startup-deactivated" {
-			return errors.New("--flags startup-deactivated is for a TPM 1.2")
-		}
-		if cmd, ok := startup[word]; ok {
-			if o.Startup != nil {
-				return errors.New("--flags: one startup- is enough")
-			}
-			o.Init, o.Startup = true, cmd
-		}
+	var none, deactivated bool
+	err = flags.all(map[string]*bool{"not-need-init": &o.Init, "startup-none": &none,
+		"startup-deactivated": &deactivated, "disable-auto-shutdown": &o.NoAutoShutdown})
+	if err != nil {
+		return err
 	}
-	o.NoAutoShutdown = flags.has("disable-auto-shutdown")
+	if deactivated {
+		return errors.New("--flags startup-deactivated is for a TPM 1.2")
+	}
+	for word, cmd := range startup {
+		said, err := flags.yes(word)
+		if err != nil {
+			return err
+		}
+		if !said {
+			continue
+		}
+		if o.Startup != nil || none {
+			return errors.New("--flags: one startup- is enough")
+		}
+		o.Init, o.Startup = true, cmd
+	}
 	locality, err := parseOptions("locality", f.locality, "reject-locality-4", "allow-set-locality")
 	if err != nil {
 		return err
 	}
-	o.RejectLocality4, o.AllowSetLocality = locality.has("reject-locality-4"), locality.has("allow-set-locality")
+	err = locality.all(map[string]*bool{"reject-locality-4": &o.RejectLocality4, "allow-set-locality": &o.AllowSetLocality})
+	if err != nil {
+		return err
+	}
 	migration, err := parseOptions("migration", f.migration, "incoming", "release-lock-outgoing")
 	if err != nil {
 		return err
 	}
-	o.Incoming, o.Outgoing = migration.has("incoming"), migration.has("release-lock-outgoing")
+	err = migration.all(map[string]*bool{"incoming": &o.Incoming, "release-lock-outgoing": &o.Outgoing})
+	if err != nil {
+		return err
+	}
+	seccomp, err := parseOptions("seccomp", f.seccomp, "action")
+	if err != nil {
+		return err
+	}
+	if _, err := seccomp.oneOf("action", "kill", "log", "none"); err != nil {
+		return err
+	}
 	o.Terminate = f.terminate
 	return nil
 }
 
 // keys sets the keys, and how to open the state.
-func (f *socketFlags) keys(a *app, o *server.SwtpmOptions) error {
+func (f *swtpmFlags) keys(a *app, o *server.SwtpmOptions) error {
 	var err error
 	if o.MigrationKey, err = readKey("migration-key", f.migrationKey); err != nil {
 		return err
@@ -76,6 +100,7 @@ func (f *socketFlags) keys(a *app, o *server.SwtpmOptions) error {
 	if key != nil && a.stateKey != "" {
 		return errors.New("--key and --state-key exclude each other")
 	}
+	o.Profile = profile
 	o.FileKey = key != nil || a.stateKey != ""
 	openState := a.openState
 	if key != nil {
@@ -101,25 +126,51 @@ func (f *socketFlags) keys(a *app, o *server.SwtpmOptions) error {
 	return nil
 }
 
-func (f *socketFlags) tpmProfile() (vtpm.Profile, error) {
-	o, err := parseOptions("profile", f.profile, "name")
+// tpmProfile returns the profile. JSON has commas, and is the whole rest of the value.
+func (f *swtpmFlags) tpmProfile() (vtpm.Profile, error) {
+	if text, ok := strings.CutPrefix(f.profile, "profile="); ok {
+		return profileOf(text)
+	}
+	if strings.HasPrefix(f.profile, "{") {
+		return profileOf(f.profile)
+	}
+	o, err := parseOptions("profile", f.profile, "name", "file", "fd", "remove-disabled")
 	if err != nil || f.profile == "" {
 		return vtpm.PCClient(), err
 	}
-	return vtpm.ProfileNamed(o.values["name"])
+	if o.has("remove-disabled") {
+		return vtpm.Profile{}, errors.New("--profile: remove-disabled is for OpenSSL's FIPS mode, which is not used here")
+	}
+	if !o.has("file") && !o.has("fd") {
+		return profileOf(o.values["name"])
+	}
+	text, err := o.content("file", "fd", maxKeyFile)
+	if err != nil {
+		return vtpm.Profile{}, err
+	}
+	return profileOf(string(text))
 }
 
 // stateDir returns the state's directory. One with the state of swtpm is refused: it
 // must not look as if the TPM had lost its keys.
-func (f *socketFlags) stateDir() (string, error) {
-	o, err := parseOptions("tpmstate", f.state, "dir", "mode", "backend-uri", "lock")
+func (f *swtpmFlags) stateDir() (string, error) {
+	o, err := parseOptions("tpmstate", f.state, "dir", "mode", "backend-uri", "lock", "backup", "fsync")
 	if err != nil {
 		return "", err
 	}
 	if _, err := o.number("mode", 8, 0); err != nil { // bootseal's files are the owner's
 		return "", err
 	}
+	// The state is always locked and on disk, and a backup of it would be an older state.
+	for _, word := range []string{"lock", "backup", "fsync"} {
+		if _, err := o.yes(word); err != nil {
+			return "", err
+		}
+	}
 	dir := o.values["dir"]
+	if o.has("dir") && o.has("backend-uri") {
+		return "", errors.New("--tpmstate: dir and backend-uri exclude each other")
+	}
 	if uri := o.values["backend-uri"]; uri != "" {
 		var ok bool
 		if dir, ok = strings.CutPrefix(uri, "dir://"); !ok {
@@ -149,7 +200,7 @@ func fileExists(name string) bool {
 }
 
 // openLog returns where errors go that no client is told.
-func (f *socketFlags) openLog(a *app) (func(error), error) {
+func (f *swtpmFlags) openLog(a *app) (func(error), error) {
 	o, err := parseOptions("log", f.log, "file", "fd", "level", "prefix", "truncate")
 	if err != nil {
 		return nil, err
@@ -166,13 +217,15 @@ func (f *socketFlags) openLog(a *app) (func(error), error) {
 	if name := o.values["file"]; name == "-" {
 		w = io.Discard
 	} else if name != "" {
-		how := os.O_APPEND
-		if o.has("truncate") {
-			how = os.O_TRUNC
+		file, err := openAppend(name)
+		truncate, notBool := o.yes("truncate")
+		if err == nil && truncate {
+			err = file.Truncate(0)
 		}
-		if w, err = os.OpenFile(name, os.O_CREATE|os.O_WRONLY|how, 0o640); err != nil {
+		if err = errors.Join(err, notBool); err != nil {
 			return nil, fmt.Errorf("--log: %w", err)
 		}
+		w = file
 	}
 	var mu sync.Mutex
 	return func(err error) {
@@ -183,7 +236,7 @@ func (f *socketFlags) openLog(a *app) (func(error), error) {
 }
 
 // writePID writes the process's number; end removes the file with it.
-func (f *socketFlags) writePID() (end func(), err error) {
+func (f *swtpmFlags) writePID() (end func(), err error) {
 	end = func() {}
 	o, err := parseOptions("pid", f.pid, "file", "fd")
 	if err != nil {
@@ -203,45 +256,4 @@ func (f *socketFlags) writePID() (end func(), err error) {
 		end = func() { os.Remove(name) }
 	}
 	return end, nil
-}
-
-// swtpmVersion is the version of swtpm whose flags and protocol these are.
-const swtpmVersion = "0.10.0"
-
-// swtpmFeatures are the features by swtpm's names, which libvirt looks at.
-var swtpmFeatures = []string{
-	"tpm-2.0", "tpm-send-command-header", "flags-opt-startup", "flags-opt-disable-auto-shutdown",
-	"ctrl-opt-terminate", "cmdarg-seccomp", "cmdarg-key-fd", "cmdarg-pwd-fd", "cmdarg-print-states",
-	"cmdarg-migration", "nvram-backend-dir", "rsa-keysize-1024", "rsa-keysize-2048", "rsa-keysize-3072",
-	"rsa-keysize-4096",
-}
-
-func (a *app) printCapabilities() error {
-	return a.printJSON(struct {
-		Type     string   `json:"type"`
-		Features []string `json:"features"`
-		Version  string   `json:"version"`
-	}{"swtpm", swtpmFeatures, swtpmVersion})
-}
-
-// printStates says whether there is a state, without opening it: a TPM may be using it.
-func (a *app) printStates(f *socketFlags) error {
-	dir, err := f.stateDir()
-	if err != nil {
-		return err
-	}
-	type state struct {
-		Name string `json:"name"`
-		Size int64  `json:"size"`
-	}
-	states := []state{}
-	if info, err := os.Stat(filepath.Join(dir, "state")); err == nil {
-		states = append(states, state{"permall", info.Size()})
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return a.printJSON(struct {
-		Type   string  `json:"type"`
-		States []state `json:"states"`
-	}{"swtpm", states})
 }

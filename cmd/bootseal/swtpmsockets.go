@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"strconv"
 	"strings"
 )
@@ -108,11 +109,23 @@ func (o optionList) listenUnix() (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	uid, err := o.number("uid", 10, -1)
+	uid, err := o.id("uid", func(name string) (string, error) {
+		u, err := user.Lookup(name)
+		if err != nil {
+			return "", err
+		}
+		return u.Uid, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	gid, err := o.number("gid", 10, -1)
+	gid, err := o.id("gid", func(name string) (string, error) {
+		g, err := user.LookupGroup(name)
+		if err != nil {
+			return "", err
+		}
+		return g.Gid, nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +143,7 @@ func (o optionList) listenUnix() (net.Listener, error) {
 	}
 	l, err := listenPrivate(path)
 	if err == nil && (uid >= 0 || gid >= 0) {
-		err = os.Lchown(path, int(uid), int(gid))
+		err = os.Lchown(path, uid, gid)
 	}
 	if err == nil {
 		err = os.Chmod(path, fs.FileMode(mode)&fs.ModePerm)
@@ -142,4 +155,20 @@ func (o optionList) listenUnix() (net.Listener, error) {
 		return nil, fmt.Errorf("--%s: %w", o.flag, err)
 	}
 	return l, nil
+}
+
+// id returns a user's or group's number, which may be given by name, or -1 without the key.
+func (o optionList) id(key string, lookup func(string) (string, error)) (int, error) {
+	name, ok := o.values[key]
+	if !ok {
+		return -1, nil
+	}
+	if n, err := strconv.ParseUint(name, 10, 31); err == nil {
+		return int(n), nil
+	}
+	number, err := lookup(name)
+	if err != nil {
+		return 0, fmt.Errorf("--%s: %s=%s: %w", o.flag, key, name, err)
+	}
+	return strconv.Atoi(number)
 }

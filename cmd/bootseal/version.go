@@ -16,13 +16,18 @@ type build struct {
 }
 
 func (a *app) version() *cobra.Command {
-	return &cobra.Command{
+	var asSwtpm bool
+	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  bootseal version -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
+			if asSwtpm { // its first line is what programs look at
+				_, err := fmt.Fprintf(a.out, "TPM emulator version %s\nbootseal %s (%s)\n", swtpmVersion, b.Version, b.Go)
+				return err
+			}
 			if a.wantsJSON() {
 				return a.printJSON(b)
 			}
@@ -30,6 +35,8 @@ func (a *app) version() *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asSwtpm, "swtpm", false, "in the words of swtpm --version")
+	return cmd
 }
 
 func readBuild() build {

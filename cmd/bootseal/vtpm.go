@@ -17,8 +17,10 @@ func (a *app) vtpm() *cobra.Command {
 	}
 	cmd.AddCommand(
 		a.vtpmCA(),
+		a.vtpmChardev(),
 		a.vtpmCommands(),
 		a.vtpmCreate(),
+		a.vtpmCuse(),
 		a.vtpmExport(),
 		a.vtpmImport(),
 		a.vtpmIoctl(),

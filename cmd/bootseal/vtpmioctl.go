@@ -46,34 +46,57 @@ func (a *app) vtpmIoctl() *cobra.Command {
 	}
 }
 
-// ioctl connects to the control channel that the first two arguments name, and sends
-// the command that the rest is.
+// ioctl sends the command that the arguments have, in any order, over the control channel
+// that they name.
 func (a *app) ioctl(args []string) error {
-	network, where := "", ""
-	if len(args) >= 3 {
-		where = args[1]
-	}
-	switch args[0] {
-	case "--unix":
-		network = "unix"
-	case "--tcp":
-		network = "tcp"
-		if strings.HasPrefix(where, ":") {
-			where = "127.0.0.1" + where
+	network, where, command := "", "", []string(nil)
+	for len(args) > 0 {
+		arg, values := args[0], 1
+		switch arg {
+		case "--unix", "--tcp":
+			if len(args) < 2 || network != "" {
+				return fmt.Errorf("%s: say one place, such as --unix PATH", arg)
+			}
+			network, where = strings.TrimPrefix(arg, "--"), args[1]
+		case "--tpm-device":
+			return errors.New("--tpm-device is for a CUSE device, which bootseal does not have")
+		default:
+			n, known := controlArguments[arg]
+			switch {
+			case !known:
+				return fmt.Errorf("unknown command %q; see --help", arg)
+			case command != nil:
+				return fmt.Errorf("%s and %s: one command at a time", command[0], arg)
+			case len(args) <= n:
+				return fmt.Errorf("%s needs %d arguments; see --help", arg, n)
+			}
+			values, command = n, args[:n+1]
 		}
-		if !strings.Contains(where, ":") {
-			where += ":6546" // swtpm_ioctl's default
-		}
+		args = args[values+1:]
 	}
-	if network == "" || where == "" {
-		return errors.New("say where and what: --unix PATH or --tcp [HOST]:PORT, then a command; see --help")
+	if network == "" || where == "" || command == nil {
+		return errors.New("say where and what: --unix PATH or --tcp [HOST]:PORT, and a command; see --help")
+	}
+	if network == "tcp" {
+		where = controlAddress(where)
 	}
 	conn, err := net.Dial(network, where)
 	if err != nil {
 		return fmt.Errorf("connect to the control channel: %w", err)
 	}
 	defer conn.Close()
-	return a.control(control{conn}, args[2], args[3:])
+	return a.control(control{conn}, command[0], command[1:])
+}
+
+// controlAddress adds what swtpm_ioctl has for a host or port that is not said.
+func controlAddress(where string) string {
+	if strings.HasPrefix(where, ":") {
+		where = "127.0.0.1" + where
+	}
+	if !strings.Contains(where, ":") {
+		where += ":6546"
+	}
+	return where
 }
 
 // controlArguments says how many arguments each command has.
@@ -84,13 +107,6 @@ var controlArguments = map[string]int{
 
 // control sends the command and prints what it asks for.
 func (a *app) control(c control, command string, args []string) error {
-	n, ok := controlArguments[command]
-	if !ok {
-		return fmt.Errorf("unknown command %q; see --help", command)
-	}
-	if len(args) != n {
-		return fmt.Errorf("%s has %d arguments, not %d", command, n, len(args))
-	}
 	switch command {
 	case "-c":
 		return a.print(c, "ptm capability is 0x%x\n", 1)
@@ -145,15 +161,22 @@ func (a *app) controlNumber(c control, command string, n uint32) error {
 			binary.BigEndian.Uint32(reply), binary.BigEndian.Uint32(reply[4:]), binary.BigEndian.Uint32(reply[8:]))
 		return err
 	}
-	reply, err := c.ask(8, 18, 0, n, 0, 0) // --info
-	if err != nil {
-		return err
+	var text []byte
+	for { // --info, a piece at a time
+		reply, err := c.ask(8, 18, 0, n, uint32(len(text)), 0)
+		if err != nil {
+			return err
+		}
+		piece, err := c.read(reply[4:])
+		if err != nil {
+			return err
+		}
+		text = append(text, piece...)
+		if len(piece) == 0 || len(text) >= int(binary.BigEndian.Uint32(reply)) {
+			break
+		}
 	}
-	text, err := c.read(reply[4:])
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(a.out, strings.TrimRight(string(text), "\x00"))
+	_, err := fmt.Fprintln(a.out, strings.TrimRight(string(text), "\x00"))
 	return err
 }
 

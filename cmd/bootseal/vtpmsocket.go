@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,20 +9,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// daemonFD is the hidden flag by which a daemon knows that it is one, and whom to tell
-// when it serves.
-const daemonFD = "daemon-ready-fd"
-
 // socketFlags are the flags of `swtpm socket`.
 type socketFlags struct {
-	tpm2                           bool
-	state, control, server, flags  string
-	key, migrationKey, migration   string
-	log, pid, locality, runAs      string
-	seccomp, profile               string
-	port, fd, daemonFD, primes     int
-	daemon, terminate              bool
-	printCapabilities, printStates bool
+	swtpmFlags
+	server   string
+	port, fd int
 }
 
 func (a *app) vtpmSocket() *cobra.Command {
@@ -46,7 +36,9 @@ Whoever reaches the sockets can use, reset, copy and stop the TPM.`,
   bootseal vtpm socket --tpm2 --tpmstate dir=tpm0 --server type=unixio,path=tpm0.sock --flags not-need-init,startup-clear
   bootseal --tpm swtpm:tpm0.sock pcrs`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.socket(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serveSwtpm(cmd.Context(), &f.swtpmFlags, f.channels)
+		},
 	}
 	f.define(cmd)
 	return cmd
@@ -54,102 +46,25 @@ Whoever reaches the sockets can use, reset, copy and stop the TPM.`,
 
 func (f *socketFlags) define(cmd *cobra.Command) {
 	x := cmd.Flags()
-	x.BoolVar(&f.tpm2, "tpm2", false, "a TPM 2.0; needed, since there is no other")
-	x.StringVar(&f.state, "tpmstate", "", "`dir=DIR[,mode=MODE]|backend-uri=dir://DIR`: where the state is (default $TPM_PATH)")
-	x.StringVar(&f.control, "ctrl", "", "control channel: `type=unixio,path=PATH[,mode=][,uid=][,gid=]|type=tcp,port=PORT[,bindaddr=]|fd=FD|clientfd=FD[,terminate]`")
 	x.StringVar(&f.server, "server", "", "data channel: `type=unixio,path=PATH[,mode=]...|type=tcp,port=PORT[,bindaddr=]|fd=FD[,disconnect]`")
-	x.IntVarP(&f.port, "port", "p", 0, "data channel on a TCP port of 127.0.0.1")
-	x.IntVarP(&f.fd, "fd", "f", -1, "data channel on an open descriptor")
-	x.StringVar(&f.flags, "flags", "", "`not-need-init,startup-clear|startup-state|startup-none,disable-auto-shutdown`")
-	x.StringVar(&f.key, "key", "", "encrypts the state at rest: `file=|fd=|pwdfile=|pwdfd=[,mode=aes-256-cbc][,format=hex|binary][,remove=true]`")
-	x.StringVar(&f.migrationKey, "migration-key", "", "encrypts the state that is fetched over the control channel: as for --key")
-	x.StringVar(&f.migration, "migration", "", "`incoming,release-lock-outgoing`: open the state when a client wants it, close it when it was fetched")
-	x.StringVar(&f.log, "log", "", "`file=PATH|fd=FD[,level=N][,prefix=TEXT][,truncate]` (default standard error)")
-	x.StringVar(&f.pid, "pid", "", "`file=PATH|fd=FD`: write the process's number there")
-	x.StringVar(&f.locality, "locality", "", "`reject-locality-4,allow-set-locality`")
-	x.StringVar(&f.profile, "profile", "", "`name=pcclient|libtpms`: what the TPM implements")
-	x.IntVar(&f.primes, "primes", 0, "keep so many primes ready, two for each RSA key of 2048 bits that a client creates")
-	x.StringVarP(&f.runAs, "runas", "r", "", "`USER` to become when the sockets are there")
-	x.BoolVarP(&f.daemon, "daemon", "d", false, "go on in the background")
+	x.IntVarP(&f.port, "port", "p", 0, "data channel on a TCP port of 127.0.0.1, a connection a command (default $TPM_PORT)")
+	x.IntVarP(&f.fd, "fd", "f", -1, "data channel on an open descriptor, whose end is the program's")
 	x.BoolVarP(&f.terminate, "terminate", "t", false, "end when a client closes the data channel")
-	x.StringVar(&f.seccomp, "seccomp", "", "accepted for swtpm's sake, without effect")
-	x.BoolVar(&f.printCapabilities, "print-capabilities", false, "print what this program can do, as swtpm's JSON")
-	x.BoolVar(&f.printStates, "print-states", false, "print which states are in the directory, as JSON")
-	x.IntVar(&f.daemonFD, daemonFD, -1, "")
-	if err := x.MarkHidden(daemonFD); err != nil {
-		panic(err) // the flag was defined a line above
-	}
-}
-
-// socket does what the flags say.
-func (a *app) socket(ctx context.Context, f *socketFlags) error {
-	switch {
-	case f.printCapabilities:
-		return a.printCapabilities()
-	case !f.tpm2:
-		return errors.New("--tpm2 is missing: there is no TPM 1.2 here")
-	case f.printStates:
-		return a.printStates(f)
-	case f.daemon && f.daemonFD < 0:
-		return a.daemonize(os.Args[1:])
-	}
-	s, end, err := f.start(a)
-	if err == nil {
-		defer end()
-	}
-	if f.daemonFD >= 0 {
-		err = errors.Join(err, tellParent(f.daemonFD, err))
-	}
-	if err != nil {
-		return err
-	}
-	return s.Serve(ctx)
-}
-
-// start opens the state and the channels; end removes what is to be gone afterwards.
-func (f *socketFlags) start(a *app) (s *server.Swtpm, end func(), err error) {
-	var o server.SwtpmOptions
-	report, err := f.openLog(a)
-	if err != nil {
-		return nil, nil, err
-	}
-	o.Report = report
-	if err := f.behavior(&o); err != nil {
-		return nil, nil, err
-	}
-	if err := f.keys(a, &o); err != nil {
-		return nil, nil, err
-	}
-	closeAll, err := f.channels(&o)
-	if err != nil {
-		return nil, nil, err
-	}
-	if f.runAs != "" {
-		err = runAs(f.runAs)
-	}
-	if err == nil {
-		s, err = server.NewSwtpm(o)
-	}
-	if err == nil {
-		end, err = f.writePID()
-	}
-	if err != nil {
-		closeAll()
-		return nil, nil, err
-	}
-	return s, end, nil
+	f.swtpmFlags.define(cmd)
 }
 
 // channels opens the sockets.
 func (f *socketFlags) channels(o *server.SwtpmOptions) (closeAll func(), err error) {
 	data := f.server
-	switch {
-	case data != "" && (f.port != 0 || f.fd >= 0):
+	switch port := os.Getenv("TPM_PORT"); {
+	case data != "" && (f.port != 0 || f.fd >= 0), f.port != 0 && f.fd >= 0:
 		return nil, errors.New("--server, --port and --fd exclude each other")
 	case f.port != 0:
-		data = fmt.Sprintf("type=tcp,port=%d", f.port)
+		data = fmt.Sprintf("type=tcp,port=%d,disconnect", f.port)
 	case f.fd >= 0:
 		data = fmt.Sprintf("fd=%d", f.fd)
+	case data == "" && f.control == "" && port != "":
+		data = "type=tcp,port=" + port + ",disconnect"
 	}
 	control, err := openChannel("ctrl", f.control, "clientfd", "terminate")
 	if err != nil {
@@ -175,7 +90,13 @@ func (f *socketFlags) channels(o *server.SwtpmOptions) (closeAll func(), err err
 	}
 	o.Control, o.ControlConn = control.Listener, control.conn
 	o.Data, o.DataConn = server.Listener, server.conn
-	o.TerminateControl = control.options.has("terminate")
-	o.Disconnect = server.options.has("disconnect")
-	return closeAll, nil
+	if server.conn != nil {
+		o.Terminate = true // nobody can come after this client
+	}
+	err = errors.Join(control.options.all(map[string]*bool{"terminate": &o.TerminateControl}),
+		server.options.all(map[string]*bool{"disconnect": &o.Disconnect}))
+	if err != nil {
+		closeAll()
+	}
+	return closeAll, err
 }

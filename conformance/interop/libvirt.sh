@@ -23,7 +23,7 @@ chmod 755 . ..
 cp --sparse=always "$image" disk.img
 chmod 666 disk.img
 
-HOME=/var/lib/tpm PATH=$PWD/bin:$PATH libvirtd >libvirtd.log 2>&1 &
+PATH=$PWD/bin:$PATH libvirtd >libvirtd.log 2>&1 &
 virsh() { command virsh -q -c qemu:///system "$@"; }
 until_there 60 virsh version || fail "libvirtd does not answer: $(tail -n 1 libvirtd.log)"
 virsh version

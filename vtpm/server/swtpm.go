@@ -19,10 +19,18 @@ type SwtpmOptions struct {
 	// use it.
 	Open func() (*vtpm.TPM, io.Closer, error)
 
+	// Profile is that of the TPM, for who asks for its name.
+	Profile vtpm.Profile
+
 	// Control and Data are where clients connect, ControlConn and DataConn clients that
 	// are connected. The data channel can also be passed over the control channel.
 	Control, Data         net.Listener
 	ControlConn, DataConn net.Conn
+
+	// Device is a character device, such as the end of Linux's vTPM proxy: what one read
+	// returns is a command, and its response is one write. Serve ends with it. It is not
+	// closed: a read that waits cannot be called back.
+	Device io.ReadWriter
 
 	// Init starts the TPM before the first client: INIT is not needed. Startup is a
 	// command that is sent to it then, usually TPM2_Startup.
@@ -132,6 +140,9 @@ func (s *Swtpm) Serve(ctx context.Context) error {
 	}
 	if s.o.ControlConn != nil {
 		s.serveConn(s.o.ControlConn, s.contained(s.serveControl))
+	}
+	if s.o.Device != nil {
+		go s.contained(func(net.Conn) { s.serveDevice(s.o.Device) })(nil)
 	}
 	err := serve(s.ctx, endpoints...)
 	if len(endpoints) == 0 {

@@ -28,7 +28,7 @@ const (
 	ctlGetBlob, ctlSetBlob, ctlStop, ctlGetConfig          = 12, 13, 14, 15
 	ctlSetDataFD, ctlSetBuffer, ctlGetInfo, ctlLock        = 16, 17, 18, 19
 
-	badParameter, ctlFailed, badOrdinal, badKey, badLocality = 3, 9, 10, 13, 61
+	badParameter, ctlFailed, badOrdinal, badKey, ctlIOError, badLocality = 3, 9, 10, 13, 31, 61
 )
 
 // vm is a VM's end of a control and a data channel.
@@ -76,7 +76,13 @@ func newVM(t *testing.T, o server.SwtpmOptions) *vm {
 // passData passes one end of a socket pair as the data channel, and returns the other.
 func (v *vm) passData(t *testing.T) *client {
 	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	return v.passKind(t, syscall.SOCK_STREAM)
+}
+
+// passKind passes a socket of a kind; a data channel that was closed may not be gone yet.
+func (v *vm) passKind(t *testing.T, kind int) *client {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, kind, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,14 +94,19 @@ func (v *vm) passData(t *testing.T) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	message := binary.BigEndian.AppendUint32(nil, ctlSetDataFD)
-	if _, _, err := v.control.Conn.(*net.UnixConn).WriteMsgUnix(message, syscall.UnixRights(fds[1]), nil); err != nil {
-		t.Fatal(err)
+	for {
+		message := binary.BigEndian.AppendUint32(nil, ctlSetDataFD)
+		if _, _, err := v.control.Conn.(*net.UnixConn).WriteMsgUnix(message, syscall.UnixRights(fds[1]), nil); err != nil {
+			t.Fatal(err)
+		}
+		switch result := v.control.u32(); result {
+		case 0:
+			return &client{t, conn}
+		case ctlIOError: // the last one is still there
+		default:
+			t.Fatalf("pass the data channel: result %d", result)
+		}
 	}
-	if result := v.control.u32(); result != 0 {
-		t.Fatalf("pass the data channel: result %d", result)
-	}
-	return &client{t, conn}
 }
 
 // message returns a message of numbers.
@@ -393,7 +404,7 @@ func TestSwtpmBlobOffset(t *testing.T) {
 	v.must(ctlGetBlob, 0, 2, 100)
 	v.control.u32()
 	total, size := v.control.u32(), v.control.u32()
-	if int(total) != len(whole) || int(size) != len(whole)-100 || !bytes.Equal(v.control.read(int(size)), whole[100:]) {
+	if total != size || int(size) != len(whole)-100 || !bytes.Equal(v.control.read(int(size)), whole[100:]) {
 		t.Errorf("from offset 100: %d of %d bytes, want %d of %d", size, total, len(whole)-100, len(whole))
 	}
 	v.must(ctlGetBlob, 0, 2, 1<<30)
@@ -415,10 +426,16 @@ func TestSwtpmInfo(t *testing.T) {
 	if info.Specification.Family != "2.0" || info.Attributes.Manufacturer == "" || info.Commands.Implemented == "" {
 		t.Errorf("%s", text)
 	}
+	if info.ActiveProfile.Name != "pcclient" || len(info.Profiles) != 2 {
+		t.Errorf("profiles in %s", text)
+	}
 	v.must(ctlGetInfo, 0, 1, 5, 0)
 	total, size := v.control.u32(), v.control.u32()
 	if v.control.read(int(size)); total != size+5 {
 		t.Errorf("from offset 5: %d of %d bytes", size, total)
+	}
+	if result := v.tell(ctlGetInfo, 0, 1, 1<<20, 0); result != badParameter {
+		t.Errorf("from beyond the end: result %#x", result)
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/binary"
+	"io"
 	"net"
 	"time"
 )
@@ -36,6 +37,23 @@ func (s *Swtpm) serveData(conn net.Conn) {
 		response := s.dataMessage(cmd)
 		clear(cmd)
 		if err := c.respond(response); err != nil || s.o.Disconnect {
+			return
+		}
+	}
+}
+
+// serveDevice executes the commands that a character device has.
+func (s *Swtpm) serveDevice(device io.ReadWriter) {
+	defer s.stop()
+	buf := make([]byte, rawBuffer)
+	for {
+		n, err := device.Read(buf)
+		if n == 0 || err != nil || s.ctx.Err() != nil {
+			return
+		}
+		response := s.dataMessage(buf[:n])
+		clear(buf[:n])
+		if _, err := device.Write(response); err != nil {
 			return
 		}
 	}

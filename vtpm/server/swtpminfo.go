@@ -15,6 +15,8 @@ const (
 	infoAttributes      = 1 << 1
 	infoFeatures        = 1 << 2
 	infoRuntimeCommands = 1 << 4
+	infoActiveProfile   = 1 << 5
+	infoProfiles        = 1 << 6
 )
 
 // Info is what GET_INFO says of a TPM, as JSON. Parts that were not asked for are nil.
@@ -24,6 +26,8 @@ type Info struct {
 	Attributes    *InfoAttributes    `json:"TPMAttributes,omitempty"`
 	Features      *InfoFeatures      `json:"TPMFeatures,omitempty"`
 	Commands      *InfoCommands      `json:"RuntimeCommands,omitempty"`
+	ActiveProfile *InfoProfile       `json:"ActiveProfile,omitempty"`
+	Profiles      []InfoProfile      `json:"AvailableProfiles,omitempty"`
 }
 
 // InfoSpecification is the edition of the TPM 2.0 Library Specification.
@@ -51,22 +55,37 @@ type InfoCommands struct {
 	Implemented string `json:"Implemented"`
 }
 
+// maxInfo is how much one answer may have: swtpm's clients have no more room.
+const maxInfo = 3 << 10
+
+// InfoProfile is what a TPM implements, by the profile's name.
+type InfoProfile struct {
+	Name     string `json:"Name"`
+	Commands string `json:"Commands,omitempty"`
+}
+
 // getInfo answers the JSON that the flags ask for, from the offset on and with a NUL
-// at its end: result, whole size, and the rest behind its size.
+// at its end: result, whole size, and a piece behind its size.
 func (s *Swtpm) getInfo(fields []byte) []byte {
 	if s.tpm == nil {
 		return answer(resultBadOrdinal)
 	}
 	offset := binary.BigEndian.Uint32(fields[8:])
-	text, err := json.Marshal(infoOf(s.tpm, binary.BigEndian.Uint64(fields)))
+	text, err := json.Marshal(InfoOf(s.tpm, s.o.Profile, binary.BigEndian.Uint64(fields)))
 	if err != nil {
 		return answer(s.outcome(err))
 	}
+	if uint64(offset) >= uint64(len(text)) {
+		return answer(resultBadParameter)
+	}
 	text = append(text, 0)
-	return sized(answer(resultOK, uint32(len(text))), text[min(uint64(offset), uint64(len(text))):])
+	piece := text[offset:]
+	return sized(answer(resultOK, uint32(len(text))), piece[:min(len(piece), maxInfo)])
 }
 
-func infoOf(t *vtpm.TPM, flags uint64) Info {
+// InfoOf returns what GET_INFO would say of a TPM with a profile, for the flags of
+// swtpm's "TPMLIB_GetInfo": the bits of swtpm_ioctl's --info.
+func InfoOf(t *vtpm.TPM, profile vtpm.Profile, flags uint64) Info {
 	var info Info
 	id := t.Identity()
 	if flags&infoSpecification != 0 {
@@ -84,6 +103,12 @@ func infoOf(t *vtpm.TPM, flags uint64) Info {
 	}
 	if flags&infoRuntimeCommands != 0 {
 		info.Commands = &InfoCommands{Implemented: ranges(id.Commands)}
+	}
+	if flags&infoActiveProfile != 0 {
+		info.ActiveProfile = &InfoProfile{Name: profile.Name(), Commands: ranges(id.Commands)}
+	}
+	if flags&infoProfiles != 0 {
+		info.Profiles = []InfoProfile{{Name: vtpm.PCClient().Name()}, {Name: vtpm.Libtpms().Name()}}
 	}
 	return info
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // getBlob answers a part of the state, or what of it is left after the offset. The
-// answer is the result, flags, the whole size, and the rest behind its size.
+// answer is the result, flags, the size of what is left, and that behind its size again.
 func (s *Swtpm) getBlob(kind, offset uint32) []byte {
 	if offset == 0 || kind != s.blobType {
 		clear(s.blob)
@@ -27,7 +27,7 @@ func (s *Swtpm) getBlob(kind, offset uint32) []byte {
 		flags |= blobEncrypted
 	}
 	rest := s.blob[min(uint64(offset), uint64(len(s.blob))):]
-	reply := sized(answer(resultOK, flags, uint32(len(s.blob))), rest)
+	reply := sized(answer(resultOK, flags, uint32(len(rest))), rest)
 	if kind == blobSaveState && s.o.Outgoing {
 		// It is the last one that a migration fetches.
 		s.report(s.closeState())
