@@ -15,6 +15,7 @@ for folder in /etc/libvirt /var/lib/libvirt /var/lib/swtpm-localca /var/log/swtp
   mkdir -p "$folder"
   mount -t tmpfs -o mode=755 tmpfs "$folder"
 done
+mount -t tmpfs -o mode=755,uid=tss,gid=tss tmpfs /var/lib/tpm # home of the user that libvirt runs swtpm as
 mkdir -p /var/log/libvirt/qemu bin
 printf '%s\n' 'stdio_handler = "file"' 'security_driver = "none"' 'namespaces = []' 'cgroup_controllers = []' >/etc/libvirt/qemu.conf
 cp "$bootseal" bin/bootseal # a place that libvirt's users can reach
