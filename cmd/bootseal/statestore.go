@@ -68,20 +68,29 @@ func (a *app) openStateAt(place string) (s vtpm.Store, closer io.Closer, lost co
 		d, err := a.openState(place)
 		return d, d, context.Background(), err
 	}
-	where, query, _ := strings.Cut(place, "?")
-	at := strings.LastIndexByte(where, '/')
-	if at < len(etcdScheme) || at == len(where)-1 {
-		return nil, nil, nil, fmt.Errorf("%s: the path ends with the state's name: etcd://HOST:PORT/PREFIX/NAME", where)
-	}
-	states, err := a.openEtcd(where[:at] + "?" + query)
+	url, name, err := cutStateName(place)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	s, closer, err = states.Open(where[at+1:])
+	states, err := a.openEtcd(url)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s, closer, err = states.Open(name)
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, states.Close())
 	}
 	return s, closers{closer, states}, s.(*etcd.Store).Lost(), nil
+}
+
+// cutStateName returns the URL of states, and the name of the one that the path ends with.
+func cutStateName(place string) (url, name string, err error) {
+	where, query, _ := strings.Cut(place, "?")
+	at := strings.LastIndexByte(where, '/')
+	if at < len(etcdScheme) || at == len(where)-1 {
+		return "", "", fmt.Errorf("%s: the path ends with the state's name: etcd://HOST:PORT/PREFIX/NAME", where)
+	}
+	return where[:at] + "?" + query, where[at+1:], nil
 }
 
 // closers closes all of them, in order.

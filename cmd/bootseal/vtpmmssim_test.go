@@ -129,6 +129,13 @@ func TestMSSimInEtcd(t *testing.T) {
 		if code := run(t.Context(), second, nil, io.Discard, &stderr); code != exitError || !strings.Contains(stderr.String(), "tpm0 is open on") {
 			t.Errorf("a second one: exit code %d, %s", code, &stderr)
 		}
+		var list bytes.Buffer
+		if code := run(t.Context(), []string{"vtpm", "state", "list", "etcd://" + e.Endpoint + "/test"}, nil, &list, &stderr); code != exitOK || !strings.Contains(list.String(), "tpm0  ") {
+			t.Errorf("list: exit code %d, %s", code, &list)
+		}
+		if code := run(t.Context(), []string{"vtpm", "state", "rm", "--yes", url}, nil, io.Discard, io.Discard); code != exitError {
+			t.Errorf("removed while it is open: exit code %d", code)
+		}
 		if resets == 1 {
 			m.interrupt()
 			if code := <-m.exit; code != exitOK {

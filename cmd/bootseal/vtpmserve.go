@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -21,9 +22,9 @@ import (
 
 // serveFlags are the flags of `bootseal vtpm serve`.
 type serveFlags struct {
-	dir, listen, metrics, ca, log string
-	users, groups                 []string
-	primes                        int
+	dir, store, listen, metrics, ca, log string
+	users, groups                        []string
+	primes                               int
 }
 
 func (a *app) vtpmServe() *cobra.Command {
@@ -40,7 +41,9 @@ A write is on disk before it is acknowledged. When the daemon ends, however it e
 started again, its vTPMs go on where they were; a VM needs to be powered off and on, since
 QEMU does not connect to a TPM again.
 
-With --state-key states are encrypted. Under systemd the daemon says when it is ready, and
+With --state-key states are encrypted. With --store they are in etcd, so that another host can
+take a vTPM up when this one has died ("bootseal vtpm create --adopt"); a vTPM whose state
+is lost to another host stops at once. Under systemd the daemon says when it is ready, and
 takes the socket that it is given; docs/bootseal-vtpm.service is a unit for it, and
 docs/vtpm-host.md says more.`,
 		Example: `  bootseal vtpm serve
@@ -52,6 +55,7 @@ docs/vtpm-host.md says more.`,
 	}
 	x := cmd.Flags()
 	x.StringVar(&f.dir, "dir", daemonDir(), "`DIR` of the vTPMs, made if it is not there")
+	x.StringVar(&f.store, "store", "", "`URL` of the vTPMs' states in etcd: "+storeUsage)
 	x.StringVar(&f.listen, "listen", daemonSocket(), "the daemon's own `SOCKET`; systemd's, if there is one; $"+daemonVariable)
 	x.StringVar(&f.metrics, "metrics", "", "serve Prometheus' metrics at `unix:PATH|HOST:PORT`, HOST being of this machine")
 	x.StringVar(&f.ca, "ca", "", "`DIR` of the CA that signs the vTPMs' certificates (default one of its own, in --dir)")
@@ -87,10 +91,11 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 		return err
 	}
 	defer primes.Close()
-	if o.Host, err = a.openHost(f, primes, log); err != nil {
+	var states io.Closer
+	if o.Host, states, err = a.openHost(f, primes, log); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeHost(o.Host, log)) }()
+	defer func() { err = errors.Join(err, closeHost(o.Host, log), states.Close()) }()
 	l, err := listenAPI(f.listen, len(o.Users)+len(o.Groups) > 0)
 	if err != nil {
 		return err
@@ -148,18 +153,27 @@ func notify(log *slog.Logger, state string) {
 	}
 }
 
-// openHost opens the host that the flags describe.
-func (a *app) openHost(f *serveFlags, primes *vtpm.PrimePool, log *slog.Logger) (*host.Host, error) {
-	key, err := openStateKey(a.stateKey, a.hostTPM)
-	if err != nil {
-		return nil, err
+// openHost opens the host that the flags describe, and where its states are.
+func (a *app) openHost(f *serveFlags, primes *vtpm.PrimePool, log *slog.Logger) (h *host.Host, states io.Closer, err error) {
+	o := host.Options{Manufacture: newFactory(f).make, Primes: primes, Report: logEvent(log)}
+	states = closers{}
+	if f.store != "" {
+		etcd, err := a.openEtcd(f.store)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.OpenStore, states = etcd.Open, etcd
+	} else {
+		key, err := a.openStateKey()
+		if err != nil {
+			return nil, nil, err
+		}
+		o.StoreOptions = key.options
 	}
-	return host.Open(f.dir, host.Options{
-		StoreOptions: key.options,
-		Manufacture:  newFactory(f).make,
-		Primes:       primes,
-		Report:       logEvent(log),
-	})
+	if h, err = host.Open(f.dir, o); err != nil {
+		return nil, nil, errors.Join(err, states.Close())
+	}
+	return h, states, nil
 }
 
 // listenAPI returns systemd's socket, or listens at the path. Who may do something with it

@@ -21,7 +21,7 @@ encrypted with. docs/state.md says what to do when a state is refused.`,
 	}
 	var instance string
 	cmd.PersistentFlags().StringVar(&instance, "instance", "", "the vTPM's `NAME`, which its state is encrypted for (default the directory's)")
-	cmd.AddCommand(a.vtpmStateShow(&instance), a.vtpmStateAccept(&instance), a.vtpmStateRekey(&instance))
+	cmd.AddCommand(a.vtpmStateShow(&instance), a.vtpmStateAccept(&instance), a.vtpmStateRekey(&instance), a.vtpmStateList(), a.vtpmStateRemove())
 	return cmd
 }
 

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"io"
-
-	"github.com/bootseal/bootseal/vtpm/store/internal/record"
-)
+import "io"
 
 // What a test's own disk needs.
 type (
@@ -25,9 +21,5 @@ func Read(data []byte, o Options) (map[string][]byte, error) {
 	return found.records, err
 }
 
-// The parts that fuzzing looks at, and the benchmark.
-var (
-	DecodeRecords = record.Decode
-	EncodeRecords = record.Encode
-	Datasync      = datasync
-)
+// Datasync is what the benchmark compares with.
+var Datasync = datasync

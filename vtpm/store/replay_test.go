@@ -81,26 +81,6 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzRecords: what decodes is what encodes to the same bytes.
-func FuzzRecords(f *testing.F) {
-	for _, records := range []map[string][]byte{{}, {"a": {}, "b": nil}, {"": []byte("x"), "counters": make([]byte, 40)}} {
-		b, err := store.EncodeRecords(records)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		records, err := store.DecodeRecords(b)
-		if err != nil {
-			return
-		}
-		if again, err := store.EncodeRecords(records); err != nil || !bytes.Equal(again, b) {
-			t.Fatalf("%x became %x, %v", b, again, err)
-		}
-	})
-}
-
 // A frame opens where it was written only: not at another position, not in another
 // file, not when one before it is left out.
 func TestFramesStayInPlace(t *testing.T) {

@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/bootseal/bootseal/internal/etcdtest"
+	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/store/etcd"
+	"github.com/bootseal/bootseal/vtpm/vtpmtest"
+	"github.com/google/go-tpm/tpm2"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -143,7 +146,7 @@ func TestEtcdDies(t *testing.T) {
 		done := make(chan error, 1)
 		go func() {
 			for i := range 200 {
-				if err := s.Commit(map[string][]byte{"n": fmt.Append(nil, round, "/", i), "padding": make([]byte, r.IntN(2000))}); err != nil {
+				if err := s.Commit(map[string][]byte{"n": fmt.Append(nil, round, "/", i), "padding": make([]byte, i*i%2000)}); err != nil {
 					done <- err
 					return
 				}
@@ -160,6 +163,21 @@ func TestEtcdDies(t *testing.T) {
 	s.Close()
 	if got := load(t, mustOpen(t, c, "vm0")); string(got["n"]) != "3/199" {
 		t.Errorf("n is %s", got["n"])
+	}
+}
+
+// A TPM whose state is lost in the middle of a command says neither that it was done nor
+// that it was not: it is in failure mode.
+func TestTPMLosesItsState(t *testing.T) {
+	e := etcdtest.Start(t)
+	tpm := vtpmtest.OpenOptions(t, vtpm.Options{Store: mustOpen(t, dial(t, e.Endpoint), "vm0")})
+	e.Kill()
+	clear := tpm2.Clear{AuthHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHLockout, Auth: tpm2.PasswordAuth(nil)}}
+	if _, err := clear.Execute(tpm); !errors.Is(err, tpm2.TPMRCFailure) {
+		t.Errorf("clear: %v", err)
+	}
+	if err := tpm.Failure(); !errors.Is(err, etcd.ErrLost) {
+		t.Errorf("it failed for %v", err)
 	}
 }
 
