@@ -38,25 +38,25 @@ func ReadBinary(r io.ReaderAt, size int64) (*Binary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the GRUB program: %w", err)
 	}
-	var mods []byte
+	// Messages are in the modules, and in the core's text and data.
+	found := map[string][]byte{"mods": nil, ".sbat": nil, ".text": nil, ".data": nil, ".rodata": nil}
 	var messages [][]byte
-	sbat := ""
 	for _, s := range f.Sections() {
-		b, err := f.Contents(s, maxMods)
+		if have, wanted := found[s.Name]; !wanted || have != nil || s.Size > maxMods {
+			continue
+		}
+		b, err := io.ReadAll(f.At(s))
 		if err != nil {
-			return nil, fmt.Errorf("read the GRUB program: %w", err)
+			return nil, fmt.Errorf("read the GRUB program: section %s: %w", s.Name, err)
 		}
+		found[s.Name] = b
 		messages = append(messages, b)
-		switch s.Name {
-		case "mods":
-			mods = b
-		case ".sbat":
-			sbat = string(bytes.TrimRight(b, "\x00"))
-		}
 	}
+	mods := found["mods"]
 	if mods == nil {
 		return nil, ErrNoModules
 	}
+	sbat := string(bytes.TrimRight(found[".sbat"], "\x00"))
 	out := &Binary{Modules: []string{}}
 	if err := out.readObjects(mods); err != nil {
 		return nil, fmt.Errorf("read the GRUB program: %w", err)

@@ -3,6 +3,7 @@ package grub
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -57,6 +58,7 @@ type plan struct {
 const (
 	maxPlans     = 4096 // that wait
 	maxRunsOver  = 8    // times the outcomes wanted, as a bound on runs
+	maxStepsOver = 4    // times the steps of one outcome, as a bound on all
 	costHuman    = 2    // somebody picks an entry in a menu that is shown
 	costQuick    = 4    // somebody interrupts a boot without a menu
 	costFailure  = 2    // the boot before failed
@@ -64,28 +66,26 @@ const (
 	costHardware = 3    // hardware is not as expected
 )
 
-// explore returns the outcomes of run, the likeliest first and each only once.
-func explore(o Options, run func(*choices, map[File][]byte) Outcome) []Outcome {
-	most := o.MaxOutcomes
-	if most <= 0 {
-		most = 16
-	}
+// explore returns the outcomes of runs, the likeliest first and each only once.
+func explore(o Options, start func(*choices, map[File][]byte) *run) []Outcome {
 	var out []Outcome
 	queue := []plan{{}}
-	for runs := 0; len(queue) > 0 && len(out) < most && runs < most*maxRunsOver; runs++ {
+	steps := 0
+	for runs := 0; len(queue) > 0 && len(out) < o.MaxOutcomes && runs < o.MaxOutcomes*maxRunsOver && steps < o.MaxSteps*maxStepsOver; runs++ {
 		p := queue[0]
 		queue = queue[1:]
 		c := &choices{prescribed: p.prescribed}
-		got := run(c, p.blocks)
+		r := start(c, p.blocks)
+		got := r.out
+		steps += r.steps
 		got.Because = append(slices.Clip(p.why), got.Because...)
 		got.Cost = p.cost
 		if !slices.ContainsFunc(out, func(have Outcome) bool { return same(&have, &got) }) {
 			out = append(out, got)
 		}
 		queue = append(queue, more(p, c)...)
-		if runs == 0 && len(got.Environment) > 0 {
-			queue = append(queue, plan{blocks: got.Environment, cost: costFailure,
-				why: []string{"the boot before ended early, so that the environment block is as GRUB left it"}})
+		if runs == 0 {
+			queue = append(queue, r.otherBlocks()...)
 		}
 		slices.SortStableFunc(queue, func(a, b plan) int { return cmp.Compare(a.cost, b.cost) })
 		queue = queue[:min(len(queue), maxPlans)]
@@ -107,6 +107,36 @@ func more(p plan, c *choices) []plan {
 			break
 		}
 	}
+	return out
+}
+
+// otherBlocks returns plans in which the environment block is another one: as GRUB
+// leaves it, which is what the next boot finds if this one ends early; and with the
+// other value of variables that the system sets when it is up or goes down.
+func (r *run) otherBlocks() []plan {
+	var out []plan
+	if len(r.out.Environment) > 0 {
+		out = append(out, plan{blocks: r.out.Environment, cost: costFailure,
+			why: []string{"the boot before ended early, so that the environment block is as GRUB left it"}})
+	}
+	for f, b := range r.loadedBlocks {
+		vars, _ := ParseEnvironment(b)
+		for _, name := range []string{"boot_success", "recordfail"} {
+			if !r.asked[name] {
+				continue
+			}
+			value := "1"
+			for _, v := range vars {
+				if v.Name == name && v.Value == "1" {
+					value = "0"
+				}
+			}
+			if changed, fits := SetEnvironment(b, name, value); fits {
+				out = append(out, plan{blocks: map[File][]byte{f: changed}, cost: costFailure, why: []string{fmt.Sprintf("%s is %s in %s", name, value, f)}})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b plan) int { return cmp.Compare(a.why[0], b.why[0]) })
 	return out
 }
 

@@ -48,6 +48,9 @@ func cmdLoadEnv(r *run, c *call) (int, error) {
 	if !valid {
 		return r.fail(errBadFileType, "invalid environment block"), nil
 	}
+	if f := (File{o.file.Device, clean(o.file.Path)}); r.loadedBlocks[f] == nil {
+		r.loadedBlocks[f] = b
+	}
 	if c.name == "list_env" {
 		return ok, nil
 	}

@@ -112,7 +112,7 @@ var unmodeled = map[string]string{
 	"distrust": "pgp", "dump": "minicmd", "extract_legacy_entries_configfile": "legacycfg",
 	"extract_legacy_entries_source": "legacycfg", "extract_syslinux_entries_configfile": "syslinuxcfg",
 	"extract_syslinux_entries_source": "syslinuxcfg", "fakebios": "loadbios", "file": "file", "fix_video": "fixvideo",
-	"gptrepair": "gptrepair", "gptsync": "gptsync", "halt": "halt", "hashsum": "hashsum", "hdparm": "hdparm", "hexdump": "hexdump",
+	"gptrepair": "gptrepair", "gptsync": "gptsync", "hashsum": "hashsum", "hdparm": "hdparm", "hexdump": "hexdump",
 	"inb": "iorw", "inl": "iorw", "inw": "iorw", "kfreebsd": "bsd", "knetbsd": "bsd", "kopenbsd": "bsd",
 	"legacy_check_password": "legacycfg", "legacy_configfile": "legacycfg", "legacy_initrd": "legacycfg",
 	"legacy_initrd_nounzip": "legacycfg", "legacy_kernel": "legacycfg", "legacy_password": "legacycfg",

@@ -28,6 +28,7 @@ func (r *run) get(name string) string {
 }
 
 func (r *run) lookup(name string) (string, bool) {
+	r.asked[name] = true
 	if v := r.ctx.vars[name]; v != nil {
 		return v.value, true
 	}

@@ -9,7 +9,7 @@ import (
 
 const (
 	maxScript = 4 << 20  // bytes of a script
-	maxBytes  = 64 << 20 // that a run may handle, as a bound on memory
+	maxBytes  = 16 << 20 // that a run may handle, as a bound on memory
 	maxDepth  = 400      // of nested commands where GRUB itself has no limit
 )
 

@@ -18,6 +18,7 @@ import (
 const (
 	maxMemdiskFiles = 10000
 	maxMemdiskText  = 64 << 10 // bytes of a file whose text is kept
+	maxMemdiskRead  = 4 << 20  // bytes that are read in all
 )
 
 // readMemdisk returns a memdisk's files by path, with the text of small ones.
@@ -33,7 +34,8 @@ func readMemdisk(b []byte) (map[string]string, error) {
 	return nil, errors.New("the memdisk is of no known kind")
 }
 
-func keep(name string, b []byte) string {
+// keep returns a small text, or "".
+func keep(b []byte) string {
 	if len(b) > maxMemdiskText || bytes.IndexByte(b, 0) >= 0 {
 		return ""
 	}
@@ -42,6 +44,7 @@ func keep(name string, b []byte) string {
 
 func readTar(b []byte) (map[string]string, error) {
 	files := make(map[string]string)
+	total := 0
 	r := tar.NewReader(bytes.NewReader(b))
 	for {
 		h, err := r.Next()
@@ -54,15 +57,16 @@ func readTar(b []byte) (map[string]string, error) {
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
-		if len(files) == maxMemdiskFiles {
-			return files, fmt.Errorf("the memdisk has more than %d files", maxMemdiskFiles)
+		if len(files) == maxMemdiskFiles || total > maxMemdiskRead {
+			return files, errors.New("the memdisk has too many files")
 		}
 		text, err := io.ReadAll(io.LimitReader(r, maxMemdiskText+1))
 		if err != nil {
 			return files, fmt.Errorf("read the memdisk: %w", err)
 		}
+		total += len(text)
 		name := path.Clean("/" + h.Name)
-		files[name] = keep(name, text)
+		files[name] = keep(text)
 	}
 }
 
@@ -76,6 +80,7 @@ type fat struct {
 	clusters    int
 	files       map[string]string
 	count       int // of directory entries that were read
+	bytes       int // that were read
 }
 
 func readFAT(b []byte) (map[string]string, error) {
@@ -120,12 +125,13 @@ func (f *fat) next(cluster int) int {
 // read returns the first bytes of a chain of clusters, at most most.
 func (f *fat) read(cluster, most int) []byte {
 	var out []byte
-	for n := 0; cluster >= 2 && cluster < f.clusters+2 && len(out) < most && n <= f.clusters; n++ {
+	for n := 0; cluster >= 2 && cluster < f.clusters+2 && len(out) < most && n <= f.clusters && f.bytes < maxMemdiskRead; n++ {
 		at := f.data + (cluster-2)*f.clusterSize
 		if at+f.clusterSize > len(f.b) {
 			break
 		}
 		out = append(out, f.b[at:at+f.clusterSize]...)
+		f.bytes += f.clusterSize
 		cluster = f.next(cluster)
 	}
 	return out[:min(len(out), most)]
@@ -137,8 +143,8 @@ func (f *fat) readDir(dir string, entries []byte, depth int) error {
 	}
 	var long []uint16
 	for ; len(entries) >= 32 && entries[0] != 0; entries = entries[32:] {
-		if f.count++; f.count > maxMemdiskFiles {
-			return fmt.Errorf("the memdisk has more than %d files", maxMemdiskFiles)
+		if f.count++; f.count > maxMemdiskFiles || f.bytes >= maxMemdiskRead {
+			return errors.New("the memdisk has too many files")
 		}
 		e := entries[:32]
 		attributes := e[11]
@@ -168,7 +174,11 @@ func (f *fat) readDir(dir string, entries []byte, depth int) error {
 			}
 			continue
 		}
-		f.files[name] = keep(name, f.read(cluster, min(size, maxMemdiskText+1)))
+		text := []byte{0} // of a large file nothing is kept
+		if size <= maxMemdiskText {
+			text = f.read(cluster, size)
+		}
+		f.files[name] = keep(text)
 	}
 	return nil
 }

@@ -47,6 +47,8 @@ type run struct {
 	exited        int             // levels of normal mode that are to be left
 	normal        int             // levels of normal mode
 	blocks        map[File][]byte // environment blocks that GRUB changed
+	loadedBlocks  map[File][]byte // environment blocks as load_env found them first
+	asked         map[string]bool // variables that were looked up
 
 	out    Outcome
 	output strings.Builder
@@ -60,12 +62,19 @@ func Run(w World, image *Image, o Options) ([]Outcome, error) {
 	if image.Device == "" {
 		return nil, errors.New("run GRUB: the device that it was loaded from is not given")
 	}
-	return explore(o, func(c *choices, blocks map[File][]byte) Outcome {
+	if o.MaxOutcomes <= 0 {
+		o.MaxOutcomes = 16
+	}
+	if o.MaxSteps <= 0 {
+		o.MaxSteps = 50000
+	}
+	return explore(o, func(c *choices, blocks map[File][]byte) *run {
 		r := newRun(w, image, o, c)
 		for f, b := range blocks {
 			r.blocks[f] = b
 		}
-		return r.start()
+		r.start()
+		return r
 	}), nil
 }
 
@@ -73,16 +82,13 @@ func newRun(w World, image *Image, o Options, c *choices) *run {
 	r := &run{world: w, image: image, facts: o.Facts, choices: c, maxSteps: o.MaxSteps,
 		ctx: &variables{vars: make(map[string]*envVar)}, hooks: make(map[string]hook), funcs: make(map[string]*function),
 		modules: make(map[string]bool), autoload: make(map[string]string), terminals: make(map[string]string),
-		unread: make(map[string]string), refs: make(map[string]int), needs: make(map[string][]string), blocks: make(map[File][]byte)}
-	if r.maxSteps == 0 {
-		r.maxSteps = 50000
-	}
+		unread: make(map[string]string), refs: make(map[string]int), needs: make(map[string][]string), blocks: make(map[File][]byte), loadedBlocks: make(map[File][]byte), asked: make(map[string]bool)}
 	r.out.Environment = make(map[File][]byte)
 	return r
 }
 
 // start does what GRUB's main function does.
-func (r *run) start() Outcome {
+func (r *run) start() {
 	err := r.main()
 	switch {
 	case err == nil:
@@ -93,7 +99,6 @@ func (r *run) start() Outcome {
 	}
 	r.out.Because, r.out.Cost = r.choices.because()
 	r.out.Output = r.output.String()
-	return r.out
 }
 
 func (r *run) main() error {
