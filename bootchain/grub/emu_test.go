@@ -147,7 +147,7 @@ var rules = []string{
 	`x=a=b; show $x`, `show ${x`, `show ${} `, `show "$x$y"`, `set x=a; set x=$x$x; show $x`, `a.b=1; show ${a.b}`, `x=$'a'; show $x`,
 	`x="'"; show $x`, `x='"'; show $x "$x"`, `x='$y'; y=1; show $x`, `show $$`, `show $x$`,
 	// Messages.
-	`x=1; show $"a $x b"`, `show $"a\"b" $"a\\b" $"\$x"`, `show $"${x}y" $"a$"`, "show $\"a\nb\"", `show $"$?"`, `show $"a*b"`, `show $""`,
+	`x=1; show $"a $x b"`, `show $"a\"b" $"a\\b" $"\$x"`, `show $"${x}y" $"a$"`, "show $\"a\nb\"", `show $"$?"`, `show $"a*b"`, `show $""`, `x=1; show \ $"m $x"`, `show a\*$"m"`,
 	// Positional parameters.
 	`function f { show $1 "$2" $3 $#; }; f a "b c"`, `function f { show $*; }; f "a b" c`, `function f { show "$*"; }; f "a b" c`,
 	`function f { show "$@"; }; f "a b" c`, `function f { show $@; }; f "a b" c`, `function f { show x"$@"y; }; f a b`, `function f { show "$@"; }; f`,
@@ -342,7 +342,7 @@ func (g *generator) script() string {
 }
 
 func TestRandomScriptsAgainstGRUB(t *testing.T) {
-	n := 300
+	n := 150
 	if s := os.Getenv("GRUB_SCRIPTS"); s != "" {
 		n, _ = strconv.Atoi(s)
 	}
