@@ -29,6 +29,7 @@
 //	vtpm/server/host       many vTPMs in one process, each on its own
 //	vtpm/server/host/api   managing them from other processes
 //	vtpm/server/host/archive  an exported vTPM in a file
+//	vtpm/trace             commands in words, and as packets for Wireshark, without secrets
 //	vtpm/vtpmtest          a vTPM for a test
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files
