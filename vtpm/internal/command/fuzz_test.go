@@ -72,6 +72,7 @@ type fuzzMachine struct {
 	store   *watchedStore
 	entropy *countingReader
 	rsa     int  // keys that were made
+	tests   int  // self tests that were made
 	refused bool // the store failed
 
 	// counting asks for the handles around each command. That is not for every
@@ -123,6 +124,11 @@ func (m *fuzzMachine) take(s fuzzStep) {
 	if s.kind == stepCommand && makesRSA(s.data) {
 		// These take long. A few of them are enough.
 		if m.rsa++; m.rsa > 1 || len(s.data)%8 != 0 {
+			return
+		}
+	}
+	if row := rowOf(s.data); s.kind == stepCommand && row != nil && row.Code == wire.CCSelfTest {
+		if m.tests++; m.tests > 10 {
 			return
 		}
 	}
