@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"path/filepath"
 	"sync"
 
@@ -62,5 +63,26 @@ func (f *factory) make(_ context.Context, v vtpm.Options, name, layout string) (
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(result)
+	return json.Marshal(withPEM(result))
+}
+
+// madeTPM is what is kept of what a TPM was given: the certificates, too, so that whoever
+// verifies the TPM later has them from its host.
+type madeTPM struct {
+	manufacture.Result
+	Certificates []madeCertificate `json:"certificates"`
+}
+
+type madeCertificate struct {
+	manufacture.Certificate
+	PEM string `json:"pem"`
+}
+
+func withPEM(r manufacture.Result) madeTPM {
+	made := madeTPM{Result: r, Certificates: []madeCertificate{}}
+	for _, c := range r.Certificates {
+		block := pem.Block{Type: "CERTIFICATE", Bytes: c.DER}
+		made.Certificates = append(made.Certificates, madeCertificate{c, string(pem.EncodeToMemory(&block))})
+	}
+	return made
 }

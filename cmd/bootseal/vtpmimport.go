@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,15 +22,19 @@ const swtpmFile = "tpm2-00.permall"
 type importFlags struct {
 	from, key, migrationKey string
 	dir, profile            string
+	named                   namedImport
 }
 
 func (a *app) vtpmImport() *cobra.Command {
 	f := new(importFlags)
 	cmd := &cobra.Command{
-		Use:   "import --from-swtpm FILE --dir DIR",
-		Short: "Move a TPM in from swtpm, with its keys, sealed data and NV contents",
-		Long: `Make a state of bootseal's from the state of a TPM 2.0 that swtpm had (libtpms 0.6 to 0.11),
-so that its VM keeps its EK and SRK, what it sealed, its NV indices and persistent objects,
+		Use:   "import [NAME] {--file FILE | --from-swtpm FILE} [--dir DIR]",
+		Short: "Move a vTPM in from an export, or a TPM from swtpm",
+		Long: `Make one of the daemon's vTPMs, with a NAME, from a file of "bootseal vtpm export" or from the
+state of a TPM 2.0 that swtpm had (libtpms 0.6 to 0.11); or, with --dir, a state for
+"bootseal vtpm socket" from the latter.
+
+A TPM moves in from swtpm so that its VM keeps its EK and SRK, what it sealed, its NV indices and persistent objects,
 authorizations, PCR banks, lockout, clock and counters.
 
 FILE is tpm2-00.permall, the directory that it is in, the file of swtpm's file:// backend, or
@@ -41,10 +46,20 @@ has in memory does not move, nor do contexts that were saved outside of the TPM.
 
 The new state is encrypted with --state-key, or with the key of --key, for
 "bootseal vtpm socket" with the same --key.`,
-		Example: `  bootseal vtpm import --from-swtpm /var/lib/libvirt/swtpm/UUID/tpm2 --dir /var/lib/vm0/tpm
+		Example: `  bootseal vtpm import vm0 --file vm0.tpm --key-file backup.key --owner libvirt-qemu --group kvm
+  bootseal vtpm import vm0 --from-swtpm /var/lib/libvirt/swtpm/UUID/tpm2
+  bootseal vtpm import --from-swtpm /var/lib/libvirt/swtpm/UUID/tpm2 --dir /var/lib/vm0/tpm
   bootseal vtpm import --from-swtpm tpm2-00.permall --key file=key,mode=aes-256-cbc --dir vm0 -o json`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.importSwtpm(f) },
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(args); err != nil {
+				return err
+			}
+			if f.named.file != "" {
+				return a.importExport(cmd.Context(), args[0], &f.named)
+			}
+			return a.importSwtpm(cmd.Context(), f, args)
+		},
 	}
 	x := cmd.Flags()
 	x.StringVar(&f.from, "from-swtpm", "", "`FILE` or directory with swtpm's state")
@@ -53,15 +68,24 @@ The new state is encrypted with --state-key, or with the key of --key, for
 	x.StringVar(&f.dir, "dir", "", "directory of the new state, without one in it")
 	x.StringVar(&f.profile, "profile", "pcclient", "what the TPM is to implement: pcclient or libtpms")
 	completeWords(cmd, "profile", "pcclient", "libtpms")
-	for _, name := range []string{"from-swtpm", "dir"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err) // the flag was defined above
-		}
-	}
+	f.named.define(cmd)
 	return cmd
 }
 
-func (a *app) importSwtpm(f *importFlags) error {
+// check says what is missing, or too much.
+func (f *importFlags) check(args []string) error {
+	switch {
+	case (f.from == "") == (f.named.file == ""):
+		return errors.New("what is to move in? Say --file FILE of an export, or --from-swtpm FILE")
+	case (len(args) == 0) == (f.dir == ""):
+		return errors.New("where is it to be? Say the NAME of a vTPM that the daemon hosts, or --dir DIR of a state")
+	case f.named.file != "" && len(args) == 0:
+		return errors.New("an export becomes a vTPM that the daemon hosts: say its NAME")
+	}
+	return nil
+}
+
+func (a *app) importSwtpm(ctx context.Context, f *importFlags, args []string) error {
 	profile, err := vtpm.ProfileNamed(f.profile)
 	if err != nil {
 		return err
@@ -81,6 +105,16 @@ func (a *app) importSwtpm(f *importFlags) error {
 	moved, err := readSwtpm(file, key, migrationKey, profile)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
+	}
+	if len(args) > 0 {
+		blob, err := moved.Blob()
+		if err != nil {
+			return err
+		}
+		for _, left := range moved.Left {
+			fmt.Fprintf(a.err, "left behind: %s\n", left)
+		}
+		return a.importMoved(ctx, args[0], f.profile, blob, &f.named)
 	}
 	if err := a.fill(f.dir, key, moved); err != nil {
 		return err

@@ -68,8 +68,10 @@ docs/vtpm-host.md says more.`,
 }
 
 const (
-	// stopTimeout is how long vTPMs may take to stop; systemd waits longer.
-	stopTimeout = 30 * time.Second
+	// startPatience is how long the daemon waits for its vTPMs before it says that it is
+	// ready, and stopTimeout how long they may take to stop. systemd waits longer.
+	startPatience = 30 * time.Second
+	stopTimeout   = 30 * time.Second
 )
 
 // serve hosts until ctx is done.
@@ -100,40 +102,58 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	log.Info("managed", "socket", l.Addr().String())
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ended := make(chan error, 2)
 	go func() { ended <- api.Serve(ctx, l, o) }()
 	servers := 1
 	if f.metrics != "" {
 		m, err := listenMetrics(f.metrics)
 		if err != nil {
-			cancel(nil)
+			cancel()
 			return errors.Join(err, <-ended)
 		}
 		log.Info("metrics", "address", m.Addr().String())
 		servers++
 		go func() { ended <- serveMetrics(ctx, m, o.Host) }()
 	}
-	begin := time.Now()
-	if o.Host.StartAll(ctx) == nil {
-		stats := o.Host.Stats()
-		log.Info("ready", "socket", l.Addr().String(), "dir", o.Host.Dir(), "running", stats.States[host.StateRunning],
-			"failed", stats.States[host.StateFailed], "broken", stats.States[host.StateBroken], "took", time.Since(begin).Round(time.Millisecond))
-		notify(log, systemd.SdNotifyReady)
-		debug.FreeOSMemory() // what it took to read all states
-	}
+	startAll(ctx, o.Host, log)
 	select {
 	case <-ctx.Done():
 	case err = <-ended:
 		servers--
 	}
 	notify(log, systemd.SdNotifyStopping)
-	cancel(nil)
+	cancel()
 	for range servers {
 		err = errors.Join(err, <-ended)
 	}
 	return err
+}
+
+// startAll starts the vTPMs that are to run, and says when they do: systemd may wait for it
+// with what needs them. One that takes its time, such as for an etcd that does not answer,
+// keeps the others from that for a while only.
+func startAll(ctx context.Context, h *host.Host, log *slog.Logger) {
+	begin, ended := time.Now(), make(chan struct{})
+	go func() {
+		defer close(ended)
+		if h.StartAll(ctx) == nil {
+			debug.FreeOSMemory() // what it took to read all states
+		}
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	case <-time.After(startPatience):
+	}
+	if ctx.Err() == nil {
+		states := h.Stats().States
+		log.Info("ready", "dir", h.Dir(), "running", states[host.StateRunning], "starting", states[host.StateStarting],
+			"failed", states[host.StateFailed], "broken", states[host.StateBroken], "took", time.Since(begin).Round(time.Millisecond))
+		notify(log, systemd.SdNotifyReady)
+	}
 }
 
 // closeHost stops the vTPMs. That some do not stop in time is said, and no reason to wait:
@@ -162,7 +182,7 @@ func (a *app) openHost(f *serveFlags, primes *vtpm.PrimePool, log *slog.Logger) 
 		if err != nil {
 			return nil, nil, err
 		}
-		o.OpenStore, states = etcd.Open, etcd
+		o.OpenStore, o.StoreOptions, states = etcd.Open, etcd.key.options, etcd
 	} else {
 		key, err := a.openStateKey()
 		if err != nil {

@@ -16,7 +16,7 @@ func (a *app) vtpmShow() *cobra.Command {
 		Short: "Show one of the daemon's vTPMs",
 		Long: `Show what is known of a vTPM: what it is doing, where its sockets are, who may use them, what
 it was manufactured with (with -o json), and how often it was used since the daemon began.`,
-		Example: "  bootseal vtpm show vm0\n  bootseal vtpm show vm0 -o json | jq .manufactured.certificates",
+		Example: "  bootseal vtpm show vm0\n  bootseal vtpm show vm0 -o json | jq -r .manufactured.certificates[].pem",
 		Args:    cobra.ExactArgs(1),
 	}
 	d := daemonFlag(cmd)

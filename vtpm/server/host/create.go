@@ -61,12 +61,13 @@ func (h *Host) create(ctx context.Context, name string, c Config, start bool, fi
 		}
 		return h.fill(ctx, name, &c, fill)
 	})
+	keep := c.KeepState
 	if err == nil {
 		c.Incomplete, c.KeepState, c.Started = false, false, start
 		err = h.dir.writeConfig(name, c)
 	}
 	if err != nil {
-		return Info{}, errors.Join(fmt.Errorf("make the instance %s: %w", name, err), h.discard(name, c.KeepState))
+		return Info{}, errors.Join(fmt.Errorf("make the instance %s: %w", name, err), h.discard(name, keep))
 	}
 	made = true
 	i.mu.Lock()

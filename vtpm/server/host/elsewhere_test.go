@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -88,6 +89,31 @@ func TestAdopt(t *testing.T) {
 	create(t, second, "vm0")
 }
 
+// A state that was to be adopted stays where it is when that does not succeed.
+func TestAdoptFails(t *testing.T) {
+	place := newShared(t)
+	first := open(t, shortDir(t), place.options())
+	create(t, first, "vm0")
+	if err := first.Remove(t.Context(), "vm0", host.Removal{Force: true, KeepState: true}); err != nil {
+		t.Fatal(err)
+	}
+	dir, o := shortDir(t), place.options()
+	openStore := o.OpenStore
+	o.OpenStore = func(name string) (vtpm.Store, io.Closer, error) {
+		// From now on the configuration cannot be written.
+		if err := os.MkdirAll(filepath.Join(dir, name, "instance.json.new", "in the way"), 0o700); err != nil {
+			t.Error(err)
+		}
+		return openStore(name)
+	}
+	if _, err := open(t, dir, o).Create(t.Context(), "vm0", host.Spec{Adopt: true}); err == nil {
+		t.Error("adopted without a configuration")
+	}
+	if _, err := first.Create(t.Context(), "vm0", host.Spec{Adopt: true}); err != nil {
+		t.Errorf("the state after that: %v", err)
+	}
+}
+
 // A host with its states in directories has none to adopt, and none to keep.
 func TestAdoptInDirectories(t *testing.T) {
 	h := open(t, shortDir(t), host.Options{})
@@ -107,8 +133,11 @@ func TestLostState(t *testing.T) {
 	lost, good := create(t, h, "lost"), create(t, h, "good")
 	c := dial(t, lost)
 	place.lose["lost"](errors.New("the lease has expired"))
-	if _, err := io.ReadAll(c); err != nil {
-		t.Errorf("a client of a lost state: %v", err)
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a client of a lost state is still connected: %v", err)
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		info, err := h.Show("lost")
