@@ -102,7 +102,7 @@ func (t *condition) term() (n int, val bool) {
 	switch arg := t.args[1]; t.args[0] {
 	case "-d":
 		info, there := t.info(arg)
-		return 2, there && info.Dir
+		return 2, there && (info.Dir || info.Name == "") // or it is not known
 	case "-e":
 		_, there := t.info(arg)
 		return 2, there
@@ -183,7 +183,7 @@ func comparePrefixed(a, op, b string) bool {
 
 // info looks a file or folder up without opening it.
 func (t *condition) info(name string) (Info, bool) {
-	f, status := t.r.resolveQuiet(name)
+	f, status := t.r.resolve(name)
 	if status != ok {
 		return Info{}, false
 	}

@@ -1,13 +1,22 @@
 package grub
 
+import "maps"
+
 // commands are GRUB's commands that are modeled; docs/grub.md describes them. A
 // module of "" is the core; several names are alternatives. The map is filled by
 // init because commands run scripts, which look commands up.
 var commands map[string]*command
 
 func init() {
-	quiet := func(*run, *call) (int, error) { return ok, nil }
-	commands = map[string]*command{
+	commands = languageCommands()
+	maps.Copy(commands, machineCommands())
+	for name, module := range harmless {
+		commands[name] = &command{module: module, run: func(*run, *call) (int, error) { return ok, nil }}
+	}
+}
+
+func languageCommands() map[string]*command {
+	return map[string]*command{
 		// The language.
 		"break":     {module: "normal", run: cmdBreak},
 		"continue":  {module: "normal", run: cmdBreak},
@@ -41,7 +50,11 @@ func init() {
 		"save_env":                   {module: "loadenv", run: cmdSaveEnv, options: envOptions},
 		"blscfg":                     {module: "blscfg blsuki", run: cmdBLS},
 		"bls_import":                 {module: "blscfg", run: cmdBLS},
+	}
+}
 
+func machineCommands() map[string]*command {
+	return map[string]*command{
 		// Devices and files.
 		"search":          {module: "search", run: cmdSearch, options: searchOptions, dash: true, extractor: true},
 		"search.fs_uuid":  {module: "search_fs_uuid", run: cmdSearchOld},
@@ -85,9 +98,6 @@ func init() {
 		"halt":        {module: "halt", run: ends(Off)},
 		"reboot":      {module: "reboot", run: ends(Reset)},
 		"fwsetup":     {module: "efifwsetup", run: ends(Reset)},
-	}
-	for name, module := range harmless {
-		commands[name] = &command{module: module, run: quiet}
 	}
 }
 

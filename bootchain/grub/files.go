@@ -30,12 +30,6 @@ func (r *run) resolve(name string) (f File, status int) {
 	return f, ok
 }
 
-// resolveQuiet is resolve for commands that print no error.
-func (r *run) resolveQuiet(name string) (File, int) {
-	f, status := r.resolve(name)
-	return f, status
-}
-
 // isMemdisk and isProc are devices whose files are not measured.
 func isMemdisk(f File) bool { return f.Device == "memdisk" }
 func isProc(f File) bool    { return f.Device == "proc" }
@@ -50,7 +44,8 @@ func clean(p string) string {
 }
 
 // stat asks the World, or the memdisk. Where the World cannot tell, both answers
-// are tried: expected is the one that is taken to be likelier.
+// are tried: expected is the one that is taken to be likelier. The Info then has
+// no name.
 func (r *run) stat(f File, expected bool) (Info, bool, error) {
 	f.Path = clean(f.Path)
 	var info Info

@@ -159,3 +159,12 @@ func TestReadInstalledBinary(t *testing.T) {
 		t.Errorf("read %+v", b)
 	}
 }
+
+func BenchmarkRun(b *testing.B) {
+	w := readRecording(b, "testdata/recorded/debian-mkconfig.txtar")
+	for b.Loop() {
+		if _, err := Run(w, w.image, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -68,7 +68,7 @@ type World interface {
 	// Search returns the first device that matches, in GRUB's order: hints, then
 	// all disks with their partitions.
 	Search(q Query) (device string, err error)
-	// Stat describes a file or a folder.
+	// Stat describes a file or a folder; the Info has a name.
 	Stat(f File) (Info, error)
 	// ReadDir lists a folder. ordered is whether the list has the order in which the
 	// file system gives the names: GRUB opens files in that order, which PCR 9
