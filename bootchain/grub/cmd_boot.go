@@ -175,6 +175,17 @@ func cmdBoot(r *run, _ *call) (int, error) {
 	return ok, r.end(Booted)
 }
 
+// cmdFwsetup restarts into the firmware's setup, or tells whether that is possible.
+func cmdFwsetup(r *run, c *call) (int, error) {
+	if len(c.args) == 0 || c.args[0] != "--is-supported" {
+		return ok, r.end(Reset)
+	}
+	if r.choices.pick(alternative{}, alternative{"the firmware's setup cannot be asked for", costHardware}) == 0 {
+		return ok, nil
+	}
+	return errTestFailure, nil
+}
+
 func ends(e End) func(*run, *call) (int, error) {
 	return func(r *run, _ *call) (int, error) { return ok, r.end(e) }
 }

@@ -110,6 +110,14 @@ func cmdTerminal(r *run, c *call) (int, error) {
 	return ok, nil
 }
 
+// cmdSerial sets up a serial port, if there is one.
+func cmdSerial(r *run, _ *call) (int, error) {
+	if r.choices.pick(alternative{}, alternative{"there is no serial port", costHardware}) == 0 {
+		return ok, nil
+	}
+	return r.fail(errBadArgument, "serial port isn't found"), nil
+}
+
 // terminal reports whether a terminal exists, and loads the module that has it.
 func (r *run) terminal(verb, name string) (bool, error) {
 	module := name

@@ -81,6 +81,7 @@ func machineCommands() map[string]*command {
 		"keymap":           {module: "keylayouts", run: cmdKeymap},
 		"play":             {module: "play", run: cmdPlay},
 		"read":             {module: "read", run: cmdRead},
+		"serial":           {module: "serial", run: cmdSerial},
 
 		// Booting.
 		"linux":       {module: "linux linuxefi", run: cmdLinux},
@@ -97,7 +98,7 @@ func machineCommands() map[string]*command {
 		"exit":        {module: "minicmd", run: ends(Left)},
 		"halt":        {module: "halt", run: ends(Off)},
 		"reboot":      {module: "reboot", run: ends(Reset)},
-		"fwsetup":     {module: "efifwsetup", run: ends(Reset)},
+		"fwsetup":     {module: "efifwsetup", run: cmdFwsetup},
 	}
 }
 
@@ -107,11 +108,11 @@ var menuOptions = []option{{long: "class", short: 1, value: true, repeat: true},
 // harmless are commands that print, set a password or change the screen: they
 // open nothing, and succeed.
 var harmless = map[string]string{
-	"password": "password", "password_pbkdf2": "password_pbkdf2", "serial": "serial", "terminfo": "terminfo",
+	"password": "password", "password_pbkdf2": "password_pbkdf2", "terminfo": "terminfo",
 	"background_color": "gfxterm_background", "clear": "normal", "ls": "ls", "lsmod": "minicmd", "help": "help",
 	"lsfonts": "font", "videoinfo": "videoinfo", "vbeinfo": "videoinfo", "lspci": "lspci", "lsacpi": "lsacpi",
 	"lsmmap": "lsmmap", "lsefi": "lsefi", "lsefimmap": "lsefimmap", "lsefisystab": "lsefisystab", "version": "version",
-	"efitextmode": "efitextmode", "gettext": "gettext", "date": "date",
+	"efitextmode": "efitextmode", "gettext": "gettext", "date": "date", "btrfs-mount-subvol": "btrfs",
 }
 
 // unmodeled are GRUB's other commands with the modules that have them: what
@@ -122,7 +123,7 @@ var unmodeled = map[string]string{
 	"distrust": "pgp", "dump": "minicmd", "extract_legacy_entries_configfile": "legacycfg",
 	"extract_legacy_entries_source": "legacycfg", "extract_syslinux_entries_configfile": "syslinuxcfg",
 	"extract_syslinux_entries_source": "syslinuxcfg", "fakebios": "loadbios", "file": "file", "fix_video": "fixvideo",
-	"gptrepair": "gptrepair", "gptsync": "gptsync", "hashsum": "hashsum", "hdparm": "hdparm", "hexdump": "hexdump",
+	"gptrepair": "gptrepair", "gptsync": "gptsync", "hashsum": "hashsum", "hdparm": "hdparm", "hexdump": "hexdump", "hwmatch": "hwmatch",
 	"inb": "iorw", "inl": "iorw", "inw": "iorw", "kfreebsd": "bsd", "knetbsd": "bsd", "kopenbsd": "bsd",
 	"legacy_check_password": "legacycfg", "legacy_configfile": "legacycfg", "legacy_initrd": "legacycfg",
 	"legacy_initrd_nounzip": "legacycfg", "legacy_kernel": "legacycfg", "legacy_password": "legacycfg",
