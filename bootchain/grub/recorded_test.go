@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,10 +108,18 @@ func TestRecordedBoots(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := out[0]
-			if o.End != Booted || len(o.Doubts) > 0 || o.Cost != 0 {
-				t.Errorf("it %s, doubts %v, because %q", o.End, o.Doubts, o.Because)
+			if o.End != Booted || o.Cost != 0 {
+				t.Errorf("it %s, because %q", o.End, o.Because)
 			}
 			got, want := strings.Split(o.logged(&w.image.Dialect, w.digests), "\n"), strings.Split(w.want, "\n")
+			// Up to a doubt every event is the same, and after one those of the other register.
+			if len(o.Doubts) > 0 {
+				if len(o.Doubts) > 1 || !slices.Equal(o.Doubts[0].PCRs, []int{9}) || !strings.Contains(o.Doubts[0].Reason, "theme") {
+					t.Fatalf("doubts %v", o.Doubts)
+				}
+				from := o.Doubts[0].From
+				got, want = append(got[:from:from], strings8(got[from:])...), append(want[:from:from], strings8(want[from:])...)
+			}
 			for i := range min(len(got), len(want)) {
 				if got[i] != want[i] {
 					t.Fatalf("event %d of %d is\n%s\nwant\n%s", i, len(got), got[i], want[i])
@@ -121,6 +130,11 @@ func TestRecordedBoots(t *testing.T) {
 			}
 		})
 	}
+}
+
+// strings8 leaves the events of PCR 8.
+func strings8(events []string) []string {
+	return slices.DeleteFunc(slices.Clone(events), func(e string) bool { return !strings.HasPrefix(e, "8 ") })
 }
 
 // logged lists effects as events: register, SHA-256, event.
