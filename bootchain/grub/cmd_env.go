@@ -1,6 +1,7 @@
 package grub
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,6 +86,7 @@ func cmdSaveEnv(r *run, c *call) (int, error) {
 	if writable, err := r.writable(o.file); err != nil || !writable {
 		return errNotYet, err
 	}
+	before := b
 	for _, name := range c.args {
 		value, set := r.lookup(name)
 		if !set {
@@ -96,8 +98,10 @@ func cmdSaveEnv(r *run, c *call) (int, error) {
 			return r.fail(errBadArgument, "environment block too small"), nil
 		}
 	}
-	f := File{o.file.Device, clean(o.file.Path)}
-	r.blocks[f], r.out.Environment[f] = b, b
+	if !bytes.Equal(b, before) {
+		f := File{o.file.Device, clean(o.file.Path)}
+		r.blocks[f], r.out.Environment[f] = b, b
+	}
 	return ok, nil
 }
 

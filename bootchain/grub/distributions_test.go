@@ -103,6 +103,20 @@ submenu 'Advanced options' --id advanced {
 	}
 }
 
+// A default that is saved again changes nothing, so that there is no other outcome
+// for a boot that ended early.
+func TestSavedAgain(t *testing.T) {
+	const cfg = "load_env\nset timeout=0\nmenuentry A --unrestricted {\nsaved_entry=$chosen\nsave_env saved_entry\nlinux /k\n}\n"
+	out := outcomes(t, cfg, map[string]string{"/boot/grub/grubenv": envBlock("saved_entry=A")})
+	if len(out) != 1 || len(out[0].Environment) != 0 {
+		t.Errorf("saved again: %s", story(out))
+	}
+	out = outcomes(t, cfg, map[string]string{"/boot/grub/grubenv": envBlock("saved_entry=B")})
+	if len(out) != 2 || len(out[0].Environment) != 1 {
+		t.Errorf("another one saved: %s", story(out))
+	}
+}
+
 // Fedora has boot loader entries, and its menu hides after a boot that succeeded.
 func TestFedora(t *testing.T) {
 	const cfg = `set pager=1
