@@ -2,6 +2,7 @@ package grub
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -134,10 +135,10 @@ func (r *run) terminal(verb, name string) (bool, error) {
 	if verb == "terminal_input" {
 		kind = "i"
 	}
-	for pattern, m := range r.terminals {
+	for _, pattern := range slices.Sorted(maps.Keys(r.terminals)) {
 		prefix, star := strings.CutSuffix(pattern, "*")
 		if pattern == kind+name || star && strings.HasPrefix(kind+name, prefix) {
-			return r.loadModule(m)
+			return r.loadModule(r.terminals[pattern])
 		}
 	}
 	if list := r.unread["terminal.lst"]; list != "" {
