@@ -3,12 +3,14 @@ package etcdtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,51 +18,89 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Server is an etcd of one member, on loopback, with a directory of the test's.
+// Server is a member of an etcd, on loopback, with a directory of the test's.
 type Server struct {
 	// Endpoint is HOST:PORT, the same after a Restart.
 	Endpoint string
 
+	name    string
 	dir     string
 	peer    string
+	cluster string
 	args    []string
 	process *os.Process
 	ended   chan struct{} // closed when it has
 }
 
-// Start starts an etcd, which ends with the test. The test is skipped where there is no
-// program of the name. Flags are for etcd; with any that name certificates, the caller
-// waits for it.
+// Start starts an etcd of one member, which ends with the test. The test is skipped where
+// there is no program of the name. Flags are for etcd; with any that name certificates, the
+// caller waits for it.
 func Start(t testing.TB, flags ...string) *Server {
+	t.Helper()
+	return Cluster(t, 1, flags...)[0]
+}
+
+// Cluster starts an etcd of n members, as Start does.
+func Cluster(t testing.TB, n int, flags ...string) []*Server {
 	t.Helper()
 	if _, err := exec.LookPath("etcd"); err != nil {
 		t.Skip("etcd is not installed (Debian's package etcd-server): nothing to test with")
 	}
-	// A port that is in use is tried once only; ones that the kernel gives to clients are
+	// Where a port is in use, others are tried; those that the kernel gives to clients are
 	// above these.
 	var err error
 	for range 5 {
-		port := 10000 + rand.IntN(20000)
-		s := &Server{Endpoint: fmt.Sprintf("127.0.0.1:%d", port), peer: fmt.Sprintf("http://127.0.0.1:%d", port+1), dir: t.TempDir(), args: flags}
-		if err = s.start(); err == nil {
-			t.Cleanup(s.Kill)
-			return s
+		err = nil
+		members := newMembers(t, n, flags)
+		for _, s := range members {
+			err = errors.Join(err, s.start())
 		}
-		s.Kill()
+		for _, s := range members {
+			if err == nil && !s.tls() {
+				err = s.wait()
+			}
+		}
+		if err == nil {
+			return members
+		}
+		for _, s := range members {
+			s.Kill()
+		}
 	}
 	t.Fatalf("start etcd: %v", err)
 	return nil
 }
 
+func newMembers(t testing.TB, n int, flags []string) []*Server {
+	port := 10000 + rand.IntN(20000)
+	var members []*Server
+	var cluster []string
+	for i := range n {
+		s := &Server{
+			Endpoint: fmt.Sprintf("127.0.0.1:%d", port+2*i), peer: fmt.Sprintf("http://127.0.0.1:%d", port+2*i+1),
+			name: fmt.Sprint("member", i), dir: t.TempDir(), args: flags,
+		}
+		t.Cleanup(s.Kill)
+		members = append(members, s)
+		cluster = append(cluster, s.name+"="+s.peer)
+	}
+	for _, s := range members {
+		s.cluster = strings.Join(cluster, ",")
+	}
+	return members
+}
+
+func (s *Server) tls() bool { return slices.Contains(s.args, "--cert-file") }
+
 func (s *Server) start() error {
 	scheme := "http://"
-	if slices.Contains(s.args, "--cert-file") {
+	if s.tls() {
 		scheme = "https://"
 	}
 	args := append([]string{
-		"--name", "test", "--data-dir", filepath.Join(s.dir, "data"),
+		"--name", s.name, "--data-dir", filepath.Join(s.dir, "data"),
 		"--listen-client-urls", scheme + s.Endpoint, "--advertise-client-urls", scheme + s.Endpoint,
-		"--listen-peer-urls", s.peer, "--initial-advertise-peer-urls", s.peer, "--initial-cluster", "test=" + s.peer,
+		"--listen-peer-urls", s.peer, "--initial-advertise-peer-urls", s.peer, "--initial-cluster", s.cluster,
 		"--logger", "zap", "--log-level", "error", "--heartbeat-interval", "50", "--election-timeout", "500",
 	}, s.args...)
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -79,10 +119,7 @@ func (s *Server) start() error {
 		_ = cmd.Wait() // how it ended is in its log
 		close(ended)
 	}()
-	if scheme == "https://" {
-		return nil
-	}
-	return s.wait()
+	return nil
 }
 
 // wait waits until etcd answers.
@@ -128,7 +165,11 @@ func (s *Server) Kill() {
 // Restart starts etcd again, with what it had.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
-	if err := s.start(); err != nil {
+	err := s.start()
+	if err == nil {
+		err = s.wait()
+	}
+	if err != nil {
 		t.Fatalf("restart etcd: %v", err)
 	}
 }

@@ -88,22 +88,24 @@ func count(records map[string][]byte) (uint64, error) {
 func isOwn(record string) bool { return strings.HasPrefix(record, ownPrefix) }
 
 // checkCount refuses a state that was just read when it is not the one that the counter
-// counted last.
-func checkCount(records map[string][]byte, exists bool, o Options) error {
+// counted last. It returns what the counter stands at, if there is one.
+func checkCount(records map[string][]byte, exists bool, o Options) (c Count, err error) {
 	state, err := count(records)
 	switch {
-	case err != nil || o.Accept:
-		return err
-	case o.Counter == nil && state != 0:
-		return ErrCounted
+	case err != nil:
+		return c, err
+	case o.Counter == nil && state != 0 && !o.Accept:
+		return c, ErrCounted
 	case o.Counter == nil:
-		return nil
+		return c, nil
 	}
-	c, err := o.Counter.Read()
-	if err != nil {
-		return fmt.Errorf("read the state's counter: %w", err)
+	if c, err = o.Counter.Read(); err != nil {
+		return c, fmt.Errorf("read the state's counter: %w", err)
 	}
-	return judge(c, state, exists)
+	if o.Accept {
+		return c, nil
+	}
+	return c, judge(c, state, exists)
 }
 
 // Count makes the state's count the next one, and moves the counter: older copies of
@@ -120,19 +122,27 @@ func (d *Directory) countWith(changes map[string][]byte) error {
 	if d.options.Counter == nil {
 		return d.commit(changes)
 	}
-	c, err := d.options.Counter.Read()
-	if err != nil {
-		return fmt.Errorf("read the state's counter: %w", err)
-	}
-	all := map[string][]byte{countRecord: binary.BigEndian.AppendUint64(nil, c.Value+1)}
+	// Nobody else moves it while the state is open.
+	from := d.counted.Value
+	all := map[string][]byte{countRecord: binary.BigEndian.AppendUint64(nil, from+1)}
 	for name, value := range changes {
 		all[name] = value
 	}
 	if err := d.commit(all); err != nil {
 		return err
 	}
-	if err := d.options.Counter.Advance(c.Value); err != nil {
-		return fmt.Errorf("move the state's counter from %d to %d: %w", c.Value, c.Value+1, err)
+	if err := d.options.Counter.Advance(from); err != nil {
+		return fmt.Errorf("move the state's counter from %d to %d: %w", from, from+1, d.recount(err))
 	}
+	d.counted = Count{from + 1, true}
 	return nil
+}
+
+// recount looks where the counter is after it failed: it may have moved.
+func (d *Directory) recount(err error) error {
+	c, readErr := d.options.Counter.Read()
+	if readErr == nil {
+		d.counted = c
+	}
+	return err
 }

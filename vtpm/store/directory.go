@@ -35,6 +35,7 @@ type Directory struct {
 	options Options
 	records map[string][]byte // what is on disk; nil when closed
 	journal *journal          // nil: there is no file to append to
+	counted Count             // what the counter stands at
 }
 
 // OpenDirectory is OpenDirectoryOptions with the zero Options.
@@ -72,7 +73,7 @@ func openFiles(dir files, lock io.Closer, o Options) (*Directory, error) {
 	d := &Directory{files: dir, lock: lock, options: o, records: make(map[string][]byte)}
 	exists, err := d.readFile()
 	if err == nil {
-		err = checkCount(d.records, exists, o)
+		d.counted, err = checkCount(d.records, exists, o)
 	}
 	if err == nil && o.Counter != nil && !o.countLater {
 		err = d.Count()

@@ -37,7 +37,8 @@ func Inspect(dir string, o Options) (info Info, refused, err error) {
 	defer clear(o.Key)
 	f, err := osFiles(dir).Open(stateFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Info{}, checkCount(nil, false, o), err
+		_, refused = checkCount(nil, false, o)
+		return Info{}, refused, err
 	}
 	if err != nil {
 		return Info{}, nil, err
@@ -59,7 +60,7 @@ func Inspect(dir string, o Options) (info Info, refused, err error) {
 	if info.Count, err = count(found.records); err != nil {
 		return Info{}, nil, err
 	}
-	refused = checkCount(found.records, true, o)
+	_, refused = checkCount(found.records, true, o)
 	for _, name := range slices.Sorted(maps.Keys(found.records)) {
 		if !isOwn(name) {
 			info.Records = append(info.Records, RecordInfo{name, len(found.records[name])})

@@ -50,8 +50,10 @@ func (d *Directory) Rekey(o Options) error {
 	if o.Counter == nil {
 		return nil
 	}
+	d.counted = c
 	if err := o.Counter.Advance(c.Value); err != nil {
-		return fmt.Errorf("move the new counter: %w", err)
+		return fmt.Errorf("move the new counter: %w", d.recount(err))
 	}
+	d.counted.Value++
 	return nil
 }

@@ -166,6 +166,59 @@ func TestEtcdDies(t *testing.T) {
 	}
 }
 
+// TestLeaderDies kills the leader of an etcd of three in the middle of Commits, each time.
+// They take until the others have elected one, and happen.
+func TestLeaderDies(t *testing.T) {
+	members := etcdtest.Cluster(t, 3)
+	var endpoints []string
+	for _, m := range members {
+		endpoints = append(endpoints, m.Endpoint)
+	}
+	all := func(c *etcd.Config) { c.Endpoints, c.TTL = endpoints, 15*time.Second }
+	c := dial(t, "", all)
+	s := mustOpen(t, c, "vm0")
+	n := 0
+	for range 3 {
+		leader := leaderOf(t, members)
+		done := make(chan error, 1)
+		go func() {
+			for range 100 {
+				n++
+				if err := s.Commit(map[string][]byte{"n": []byte(strconv.Itoa(n))}); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+		time.Sleep(20 * time.Millisecond)
+		leader.Kill()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		leader.Restart(t)
+	}
+	s.Close()
+	if got := load(t, mustOpen(t, c, "vm0")); string(got["n"]) != "300" {
+		t.Errorf("n is %s", got["n"])
+	}
+}
+
+func leaderOf(t *testing.T, members []*etcdtest.Server) *etcdtest.Server {
+	t.Helper()
+	for {
+		for _, m := range members {
+			r, err := raw(t, m.Endpoint).Status(t.Context(), "http://"+m.Endpoint)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Leader == r.Header.MemberId {
+				return m
+			}
+		}
+	}
+}
+
 // A TPM whose state is lost in the middle of a command says neither that it was done nor
 // that it was not: it is in failure mode.
 func TestTPMLosesItsState(t *testing.T) {
