@@ -96,6 +96,26 @@ func TestSetupKilled(t *testing.T) {
 	}
 }
 
+// Setups at once make one TPM: the others find it in use, or there.
+func TestSetupTogether(t *testing.T) {
+	dir := t.TempDir()
+	codes := make(chan int)
+	const setups = 8
+	for range setups {
+		go func() { codes <- run(t.Context(), setupArgs(dir), nil, io.Discard, io.Discard) }()
+	}
+	made := 0
+	for range setups {
+		if <-codes == exitOK {
+			made++
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d setups made a TPM", made)
+	}
+	wantSetUp(t, dir)
+}
+
 // A full disk leaves no TPM and no CA, and says what it is. With room both are made.
 func TestSetupFullDisk(t *testing.T) {
 	dir := t.TempDir()

@@ -78,10 +78,7 @@ func (a *app) setupState(ctx context.Context, f *setupFlags, say io.Writer) erro
 		return a.reconfigure(f, dir, banks, say)
 	}
 	if there(dir) && !f.overwrite {
-		if f.notOverwrite {
-			return a.printKept(say, dir)
-		}
-		return &noError{fmt.Sprintf("there is a TPM in %s: --overwrite replaces it, --not-overwrite keeps it", dir)}
+		return a.keep(f, dir, say)
 	}
 	o, err := f.options(conf)
 	if err != nil {
@@ -102,11 +99,22 @@ func (a *app) setupState(ctx context.Context, f *setupFlags, say io.Writer) erro
 	if err != nil {
 		return err
 	}
+	if there(dir) && !f.overwrite { // another setup was faster
+		return errors.Join(state.Close(), a.keep(f, dir, say))
+	}
 	r, err := manufacture.Create(vtpm.Options{Store: state, Profile: profile}, o)
 	if err = errors.Join(err, state.Close()); err != nil {
 		return err
 	}
 	return a.printSetup(say, r, f.display)
+}
+
+// keep leaves the TPM that is there.
+func (a *app) keep(f *setupFlags, dir string, say io.Writer) error {
+	if f.notOverwrite {
+		return a.printKept(say, dir)
+	}
+	return &noError{fmt.Sprintf("there is a TPM in %s: --overwrite replaces it, --not-overwrite keeps it", dir)}
 }
 
 func (a *app) reconfigure(f *setupFlags, dir string, banks []pcr.Bank, say io.Writer) error {
