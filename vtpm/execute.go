@@ -20,8 +20,9 @@ func (t *TPM) Execute(locality uint8, cmd []byte) []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	// The command is decrypted in place, and slices of it outlive the call.
-	x := &execution{t: t.e, cmd: bytes.Clone(cmd), locality: locality}
-	return x.execute()
+	t.x = execution{t: t.e, cmd: bytes.Clone(cmd), locality: locality}
+	defer func() { t.x = execution{} }()
+	return t.x.execute()
 }
 
 // execution is one command on its way through the pipeline.
@@ -37,7 +38,18 @@ type execution struct {
 
 	decrypt, encrypt int // sessions with these attributes, -1 for none
 	audit            int
+
+	// Memory of what every command has.
+	command    engine.Command
+	reader     wire.Reader
+	parameters wire.Reader
+	handleMem  [maxHandles]wire.Handle
+	nameMem    [maxHandles][]byte
+	sessionMem [engine.MaxSessions]engine.SessionUse
 }
+
+// maxHandles is how many handles a command has at most.
+const maxHandles = 3
 
 // execute runs the command and makes what it changed durable before it returns
 // the response. A panic is a bug: the TPM fails closed, and keeps its state.
@@ -61,7 +73,8 @@ func (x *execution) execute() (response []byte) {
 
 // run is the order of Part 3, "Command processing".
 func (x *execution) run() ([]byte, error) {
-	r := wire.NewReader(x.cmd, x.t.Limits())
+	r := &x.reader
+	r.Reset(x.cmd, x.t.Limits())
 	if err := x.header(r); err != nil {
 		return nil, err
 	}
@@ -71,7 +84,8 @@ func (x *execution) run() ([]byte, error) {
 	if err := x.admit(); err != nil {
 		return nil, err
 	}
-	x.c = &engine.Command{Code: x.row.Code, Locality: x.locality}
+	x.c = &x.command
+	x.c.Code, x.c.Locality, x.c.Sessions = x.row.Code, x.locality, x.sessionMem[:0]
 	x.t.BeginCommand(x.c)
 	x.call = x.row.NewCall()
 	if err := x.handles(r); err != nil {
@@ -80,7 +94,8 @@ func (x *execution) run() ([]byte, error) {
 	if err := x.authorize(r); err != nil {
 		return nil, err
 	}
-	if err := x.call.ReadParameters(wire.NewReader(x.c.Parameters, x.t.Limits())); err != nil {
+	x.parameters.Reset(x.c.Parameters, x.t.Limits())
+	if err := x.call.ReadParameters(&x.parameters); err != nil {
 		return nil, err
 	}
 	if err := x.call.Run(x.t); err != nil {
@@ -130,11 +145,11 @@ func (x *execution) admit() error {
 
 // handles reads the handle area and checks that what it names is here.
 func (x *execution) handles(r *wire.Reader) error {
-	handles, err := x.call.ReadHandles(r)
+	handles, err := x.call.ReadHandles(r, x.handleMem[:0])
 	if err != nil {
 		return err
 	}
-	names := make([][]byte, len(handles))
+	names := x.nameMem[:len(handles)]
 	for i, h := range handles {
 		if err := x.t.Exists(h, x.row.Code); err != nil {
 			rc := err.(wire.RC)
@@ -143,7 +158,7 @@ func (x *execution) handles(r *wire.Reader) error {
 			}
 			return rc.Handle(i + 1)
 		}
-		names[i] = bytes.Clone(x.t.Name(h))
+		names[i] = x.t.Name(h) // which a change of the entity replaces
 	}
 	x.c.Handles = handles
 	x.c.SetNames(names)

@@ -9,7 +9,7 @@ import (
 // errorResponse is the response of a command that failed: a header only. Format
 // zero codes of TPM 1.2 (TPM_RC_BAD_TAG) have the tag of TPM 1.2.
 func errorResponse(rc wire.RC) []byte {
-	var w wire.Writer
+	w := wire.NewWriter(make([]byte, 0, headerSize))
 	tag := wire.STNoSessions
 	if rc == wire.RCBadTag {
 		tag = wire.STRspCommand

@@ -42,6 +42,7 @@ type Store interface {
 type TPM struct {
 	mu sync.Mutex
 	e  *engine.TPM
+	x  execution // the command in flight; here, so that it is not allocated for each
 }
 
 // New returns the TPM whose state is in the store, or manufactures one where the

@@ -72,20 +72,18 @@ type Call struct {
 // NewCall returns a call of the row's command, which must be implemented.
 func (r *Row) NewCall() *Call { return &Call{row: r, in: reflect.New(r.body.in.typ).Interface()} }
 
-// ReadHandles reads the handle area. An error has the handle's number.
-func (c *Call) ReadHandles(r *wire.Reader) ([]wire.Handle, error) {
+// ReadHandles reads the handle area, and appends what it names to handles. An error has
+// the handle's number.
+func (c *Call) ReadHandles(r *wire.Reader, handles []wire.Handle) ([]wire.Handle, error) {
 	l := &c.row.body.in
-	if l.handles == 0 {
-		return nil, nil
-	}
 	v := reflect.ValueOf(c.in).Elem()
-	handles := make([]wire.Handle, l.handles)
-	for i := range handles {
+	for i := range l.handles {
 		read(r, v.Field(i), l.plus[i])
 		if err := r.Err(); err != nil {
 			return nil, err.(wire.RC).Handle(i + 1)
 		}
-		handles[i] = v.Field(i).Interface().(interface{ Handle() wire.Handle }).Handle()
+		named := v.Field(i).Addr().Interface().(interface{ Handle() wire.Handle })
+		handles = append(handles, named.Handle())
 	}
 	return handles, nil
 }

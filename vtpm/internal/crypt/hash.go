@@ -3,13 +3,11 @@ package crypt
 import (
 	"crypto"
 	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	_ "crypto/sha3" // crypto.Hash finds an implementation only if its package is linked in
+	"crypto/sha512"
 	"hash"
-
-	// crypto.Hash finds an implementation only if its package is linked in.
-	_ "crypto/sha1"
-	_ "crypto/sha256"
-	_ "crypto/sha3"
-	_ "crypto/sha512"
 
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
@@ -66,11 +64,50 @@ func BlockSize(a wire.Alg) int {
 // Digest returns the digest of parts, one after another, or nil if a is not a
 // hash algorithm.
 func Digest(a wire.Alg, parts ...[]byte) []byte {
+	total := 0
+	for _, p := range parts {
+		total += len(p)
+	}
+	if total <= shortInput {
+		if d := shortDigest(a, parts); d != nil {
+			return d
+		}
+	}
 	h := New(a)
 	if h == nil {
 		return nil
 	}
 	return sum(h, parts)
+}
+
+// shortInput is how much is hashed without a state on the heap: an extend, a Name, a
+// step of a policy.
+const shortInput = 256
+
+// shortDigest is Digest for parts of shortInput bytes at most and the algorithms that PCR
+// banks have; nil for others.
+func shortDigest(a wire.Alg, parts [][]byte) []byte {
+	var input [shortInput]byte
+	n := 0
+	for _, p := range parts {
+		n += copy(input[n:], p)
+	}
+	defer clear(input[:n])
+	switch a {
+	case wire.AlgSHA1:
+		d := sha1.Sum(input[:n])
+		return append([]byte(nil), d[:]...)
+	case wire.AlgSHA256:
+		d := sha256.Sum256(input[:n])
+		return append([]byte(nil), d[:]...)
+	case wire.AlgSHA384:
+		d := sha512.Sum384(input[:n])
+		return append([]byte(nil), d[:]...)
+	case wire.AlgSHA512:
+		d := sha512.Sum512(input[:n])
+		return append([]byte(nil), d[:]...)
+	}
+	return nil
 }
 
 // NewHMAC returns an HMAC (FIPS 198-1) with hash algorithm a, or nil if a is not

@@ -25,6 +25,9 @@ func NewReader(buf []byte, limits *Limits) *Reader {
 	return &Reader{Limits: limits, buf: buf}
 }
 
+// Reset makes the Reader one of buf, as NewReader does.
+func (r *Reader) Reset(buf []byte, limits *Limits) { *r = Reader{Limits: limits, buf: buf} }
+
 // Err returns the response code of the first failure, or nil.
 func (r *Reader) Err() error {
 	if r.rc != RCSuccess {
