@@ -2,7 +2,7 @@
 
 FUZZTIME ?= 20s
 
-.PHONY: demo test lint fuzz bench conformance interop
+.PHONY: demo test lint fuzz bench bench-swtpm conformance interop
 
 demo: ## the whole story in a few seconds
 	go run ./cmd/bootseal demo
@@ -17,6 +17,9 @@ lint:
 
 fuzz: ## every fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
+
+bench-swtpm: ## the vTPM beside swtpm, in turns; docs/performance.md explains
+	go run ./conformance/bench
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

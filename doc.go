@@ -44,5 +44,6 @@
 //	internal/picture       a boot as a picture (SVG)
 //	internal/pe            PE files: Authenticode digests, signers, sections
 //	conformance            suites that others wrote, run against the vTPM
+//	conformance/bench      the vTPM beside swtpm, measured over a socket
 //	cmd/bootseal           the command line: one file a verb
 package bootseal
