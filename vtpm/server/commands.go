@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// firstRead is how much of a command is read first: nearly always all of it. A process may
+// have thousands of clients, each with a buffer.
+const firstRead = 512
+
 // commands are a client's commands, one after another.
 type commands struct {
 	conn     net.Conn
@@ -17,7 +21,7 @@ type commands struct {
 }
 
 func newCommands(conn net.Conn, patience time.Duration, complete func([]byte) bool) *commands {
-	return &commands{conn: conn, patience: patience, complete: complete, buf: make([]byte, rawBuffer)}
+	return &commands{conn: conn, patience: patience, complete: complete, buf: make([]byte, firstRead)}
 }
 
 // next reads one command: what comes at once, and then the rest until it is complete,
@@ -36,6 +40,11 @@ func (c *commands) next() ([]byte, error) {
 
 // rest reads the rest of a command of which there are n bytes.
 func (c *commands) rest(n int) ([]byte, error) {
+	if small := c.buf; len(small) < rawBuffer {
+		c.buf = make([]byte, rawBuffer)
+		copy(c.buf, small)
+		clear(small)
+	}
 	if err := c.conn.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 		return nil, err
 	}

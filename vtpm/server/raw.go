@@ -11,8 +11,7 @@ import (
 
 const (
 	// rawBuffer is more than any TPM's command buffer and a header in front. What is
-	// longer arrives in pieces, and each piece is a malformed command. Each client
-	// has one, and a process may have thousands of clients.
+	// longer arrives in pieces, and each piece is a malformed command.
 	rawBuffer = 4096 + 64
 	// A header is tag, size and code (Part 1, "Command and response structure").
 	headerSize = 10

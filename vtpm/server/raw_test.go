@@ -3,9 +3,11 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"net"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,5 +90,28 @@ func TestRawClients(t *testing.T) {
 		c.response()
 		c.write(getRandom[:4])
 		c.Close()
+	}
+}
+
+// Commands are long and short by turns, however the pieces are cut.
+func TestRawLongCommand(t *testing.T) {
+	c := dial(t, raw(t, time.Hour))
+	data := bytes.Repeat([]byte{7}, 1024)
+	// TPM2_Hash of 1 KiB with SHA-256, without a ticket.
+	hash := slices.Concat([]byte{0x80, 0x01, 0, 0, 0x04, 0x12, 0, 0, 0x01, 0x7D, 0x04, 0}, data, []byte{0, 0x0B, 0x40, 0, 0, 0x07})
+	want := sha256.Sum256(data)
+	for _, first := range []int{len(hash), 511, 512, 513, 10} {
+		c.write(hash[:first])
+		if first < len(hash) {
+			time.Sleep(time.Millisecond)
+			c.write(hash[first:])
+		}
+		if r := c.response(); len(r) < 44 || !bytes.Equal(r[12:44], want[:]) {
+			t.Fatalf("%d bytes first: response %x", first, r)
+		}
+		c.write(getRandom)
+		if r := c.response(); len(r) != 20 {
+			t.Fatalf("a short command after that: response %x", r)
+		}
 	}
 }
