@@ -131,6 +131,11 @@ func fallAsleep(t *testing.T, tpm transport.TPM) {
 	c := client{t, tpm}
 	c.boot()
 	c.run(tpm2.TPMCCHierarchyChanegAuth, []tpm2.TPMHandle{tpm2.TPMRHPlatform}, []string{""}, sized(platformAuth))
+	session := must(tpm2.StartAuthSession{
+		TPMKey: tpm2.TPMRHNull, Bind: tpm2.TPMRHNull, NonceCaller: tpm2.TPM2BNonce{Buffer: make([]byte, 16)},
+		SessionType: tpm2.TPMSEHMAC, Symmetric: tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull}, AuthHash: tpm2.TPMAlgSHA256,
+	}.Execute(tpm))(t)
+	must(tpm2.ContextSave{SaveHandle: session.SessionHandle}.Execute(tpm))(t)
 	c.run(tpm2.TPMCCHierarchyControl, []tpm2.TPMHandle{tpm2.TPMRHPlatform}, []string{platformAuth}, uint32(tpm2.TPMRHEndorsement), uint8(0))
 	must(tpm2.Shutdown{ShutdownType: tpm2.TPMSUState}.Execute(tpm))(t)
 }
@@ -166,6 +171,21 @@ func TestAsleepSample(t *testing.T) {
 	for _, dir := range samples(t, "asleep") {
 		file, _ := readSample(t, dir)
 		awake(t, resume(t, file))
+	}
+}
+
+// TestLeft: what cannot move is told.
+func TestLeft(t *testing.T) {
+	for _, c := range []struct{ kind, old, new, want string }{
+		{"asleep", "", "", "contexts of sessions outside of the TPM (1): they can only be flushed"},
+		{"plain", "", "", ""},
+		{"plain", "default-v1", "custom:low", `the restrictions of libtpms' profile "custom:low": what it forbids is allowed`},
+	} {
+		file, _ := readSample(t, filepath.Join("testdata", "libtpms-0.10.0-"+c.kind))
+		moved := must(convert(t, bytes.Replace(file, []byte(c.old), []byte(c.new), 1)))(t)
+		if left := strings.Join(moved.Left, "; "); left != c.want {
+			t.Errorf("%s: %q", c.kind, left)
+		}
 	}
 }
 

@@ -13,9 +13,8 @@ import (
 )
 
 // FromLibtpms returns the records of a TPM of the profile that goes on where a TPM of
-// libtpms was. What the profile does not have is an error that names it.
-//
-// What cannot go along, and no TPM could do anything about, is in Left.
+// libtpms was. What the profile does not have is an error that names it. Left says what
+// no TPM could take along.
 func FromLibtpms(p Profile, commands CommandSet, s *libtpms.State) (map[string][]byte, error) {
 	t := &TPM{Profile: p, Commands: p.commands(commands), clock: func() time.Duration { return 0 }}
 	t.Clock.recorded = p.ClockInterval
@@ -50,10 +49,10 @@ func Left(s *libtpms.State) []string {
 		left = append(left, fmt.Sprintf("the restrictions of libtpms' profile %q: what it forbids is allowed", x.Name))
 	}
 	if s.Reset != nil && s.Reset.SavedSessions > 0 {
-		left = append(left, fmt.Sprintf("%d sessions that were saved outside of the TPM: they can only be flushed", s.Reset.SavedSessions))
+		left = append(left, fmt.Sprintf("contexts of sessions outside of the TPM (%d): they can only be flushed", s.Reset.SavedSessions))
 	}
 	if s.Reset != nil && s.Reset.PendingCommits > 0 {
-		left = append(left, fmt.Sprintf("%d commits of ECC keys that wait for their second step", s.Reset.PendingCommits))
+		left = append(left, fmt.Sprintf("commits of ECC keys that wait for their second step (%d)", s.Reset.PendingCommits))
 	}
 	return left
 }
