@@ -104,11 +104,18 @@ func TestRefused(t *testing.T) {
 		}
 		return bytes.Replace(state, []byte(old), []byte(new), 1)
 	}
+	asleep, _ := readSample(t, samples(t, "asleep")[0])
+	level := []byte("\x01\x00\x04\x01\x01\x00\x00") // of the null hierarchy's seed, in a block
+	if bytes.Count(asleep, level) != 1 {
+		t.Fatal("the level of the null seed is not found")
+	}
+	asleep = bytes.Replace(asleep, level, []byte("\x01\x00\x04\x00\x01\x00\x00"), 1)
 	for _, c := range []struct {
 		name string
 		file []byte
 		want string
 	}{
+		{"that sleeps on an old seed", asleep, "start it with swtpm, and shut it down"},
 		{"empty", nil, "it is empty"},
 		{"huge", make([]byte, swtpmstate.MaxSize+1), "more than any state of swtpm"},
 		{"of no program", []byte("#!/bin/sh, and more"), "does not begin as a state of swtpm"},

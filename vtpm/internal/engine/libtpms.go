@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bootseal/bootseal/vtpm/internal/crypt"
@@ -45,7 +46,9 @@ func FromLibtpms(p Profile, commands CommandSet, s *libtpms.State) (map[string][
 // Left says what a state of libtpms has that does not go along, in sentences.
 func Left(s *libtpms.State) []string {
 	var left []string
-	if x := s.Profile; x.Attributes != "" || x.Name != "" && x.Name != "null" && x.Name != "default-v1" {
+	x := &s.Profile
+	whole := x.Name == "" || x.Name == "null" || strings.HasPrefix(x.Name, "default-")
+	if !whole || x.Attributes != "" {
 		left = append(left, fmt.Sprintf("the restrictions of libtpms' profile %q: what it forbids is allowed", x.Name))
 	}
 	if s.Reset != nil && s.Reset.SavedSessions > 0 {
