@@ -31,7 +31,7 @@ func (a *app) vtpmImport() *cobra.Command {
 		Use:   "import [NAME] {--file FILE | --from-swtpm FILE} [--dir DIR]",
 		Short: "Move a vTPM in from an export, or a TPM from swtpm",
 		Long: `Make one of the daemon's vTPMs, with a NAME, from a file of "bootseal vtpm export" or from the
-state of a TPM 2.0 that swtpm had (libtpms 0.6 to 0.11); or, with --dir, a state for
+state of a TPM 2.0 that swtpm had (libtpms 0.7 to 0.11); or, with --dir, a state for
 "bootseal vtpm socket" from the latter.
 
 A TPM moves in from swtpm so that its VM keeps its EK and SRK, what it sealed, its NV indices and persistent objects,
