@@ -21,26 +21,28 @@ func daemonSocket() string {
 	if path := os.Getenv(daemonVariable); path != "" {
 		return path
 	}
-	return filepath.Join(daemonPlace("/run", "XDG_RUNTIME_DIR", "."), "bootseal", "vtpm.sock")
+	return filepath.Join(daemonPlace("/run", "XDG_RUNTIME_DIR"), "bootseal", "vtpm.sock")
 }
 
 // daemonDir returns where a daemon of this user keeps its instances.
 func daemonDir() string {
+	return filepath.Join(daemonPlace("/var/lib", "XDG_STATE_HOME"), "bootseal", "vtpm")
+}
+
+// daemonPlace returns root's directory, or another user's: what the variable says, or where
+// the XDG Base Directory Specification has states.
+func daemonPlace(root, variable string) string {
+	if os.Geteuid() == 0 {
+		return root
+	}
+	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
+		return dir
+	}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		home = "."
 	}
-	return filepath.Join(daemonPlace("/var/lib", "XDG_STATE_HOME", filepath.Join(home, ".local", "state")), "bootseal", "vtpm")
-}
-
-func daemonPlace(root, variable, otherwise string) string {
-	if os.Geteuid() == 0 {
-		return root
-	}
-	if dir := os.Getenv(variable); dir != "" {
-		return dir
-	}
-	return otherwise
+	return filepath.Join(home, ".local", "state")
 }
 
 // daemon is the daemon that a verb asks.

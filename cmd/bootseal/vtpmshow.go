@@ -51,7 +51,7 @@ func (a *app) printInstance(info host.Info) error {
 	row("control", "%s", info.Control)
 	row("data", "%s", info.Data)
 	row("owner", "%s:%s, mode %s", ownerText(info.UID), ownerText(info.GID), info.Mode)
-	row("with the daemon", "%s", map[bool]string{true: "started", false: "not started"}[info.Wanted])
+	row("with the daemon", "%s", map[bool]string{true: "starts", false: "does not start"}[info.Wanted])
 	row("created", "%s", info.Created.Local().Format(time.DateTime))
 	if info.Started != nil {
 		row("started", "%s", info.Started.Local().Format(time.DateTime))
