@@ -12,6 +12,7 @@ import (
 
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/server"
+	"github.com/bootseal/bootseal/vtpm/store"
 )
 
 // State is what an instance is doing.
@@ -276,8 +277,9 @@ func (i *instance) serve(ctx context.Context, r *run) {
 	lost := make(chan error, 1)
 	if r.lost != nil {
 		stop := context.AfterFunc(r.lost, func() {
-			if ctx.Err() == nil { // otherwise it was given up
-				lost <- fmt.Errorf("the state is not ours any more: %w", context.Cause(r.lost))
+			why := context.Cause(r.lost)
+			if ctx.Err() == nil && !errors.Is(why, store.ErrClosed) { // otherwise it was given up
+				lost <- fmt.Errorf("the state is not ours any more: %w", why)
 				r.cancel()
 			}
 		})
