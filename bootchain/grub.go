@@ -81,16 +81,16 @@ func (p *grubPlay) play() []*walk {
 // effect adds the events of one effect.
 func (p *grubPlay) effect(e *grub.Effect) {
 	data, hashed := p.image.Dialect.Event(e)
-	event := Event{Stage: eventlog.GRUB, PCR: e.PCR(), Type: eventlog.IPL, Data: data, Reason: e.Where(), Source: p.sourceOf(e)}
+	event := Event{Stage: eventlog.GRUB, PCR: e.PCR(), Type: eventlog.IPL, Data: data, Reason: stringReason(e), Source: p.sourceOf(e)}
 	if e.Kind != grub.Opened {
 		p.measure(event, hashed)
 		return
 	}
 	_, file, found, ok := p.world.file(e.File)
-	event.Source, event.Reason = found, fmt.Sprintf("GRUB opens it as %s (%s)", e.Role, e.Where())
+	event.Source, event.Reason = found, fmt.Sprintf("%s: %s, which %s opens", found, e.Role, shortWhere(e))
 	switch {
 	case hashed != nil:
-		event.Reason = fmt.Sprintf("%s, as GRUB left it (%s)", e.Role, e.Where())
+		event.Reason = fmt.Sprintf("%s, as GRUB left it (%s)", e.Role, shortWhere(e))
 		p.measure(event, hashed)
 	case !ok:
 		event.Source, event.Reason = e.File.Path, e.File.String()+" is not in the manifest"
@@ -101,6 +101,26 @@ func (p *grubPlay) effect(e *grub.Effect) {
 	if ok && (e.Role == grub.Kernel || e.Role == grub.Program) {
 		p.loads(e, run{path: found, file: file, program: file.Program, configured: p.sourceOf(e)})
 	}
+}
+
+// shortWhere names the place in a script by the script's base name.
+func shortWhere(e *grub.Effect) string {
+	if e.Script == "" {
+		return e.Where()
+	}
+	short := *e
+	short.Script = path.Base(e.Script)
+	return short.Where()
+}
+
+// stringReason says which line of which script runs what.
+func stringReason(e *grub.Effect) string {
+	const most = 60
+	text := []rune(strings.ReplaceAll(e.Text, "\n", " "))
+	if len(text) > most {
+		text = append(text[:most:most], '…')
+	}
+	return shortWhere(e) + ": " + string(text)
 }
 
 // sourceOf names the script that an effect comes from: for what is built in, the

@@ -38,6 +38,9 @@ func (m Machine) Paths() ([]Path, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k.base != nil && k.isBIOS() {
+		return []Path{k.biosPath()}, nil
+	}
 	proof := k.proof()
 	var out []Path
 	for _, way := range k.ways(&m.Files, k.vars) {
