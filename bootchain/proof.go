@@ -2,7 +2,6 @@ package bootchain
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
@@ -119,14 +118,18 @@ func (p *proof) judge(path *Path) {
 	}
 }
 
-// sameStages reports whether the boot in the log had the same programs.
+// sameStages reports whether the boot in the log had the same programs. The
+// kernel does not count: it may leave no trace.
 func (k *known) sameStages(path *Path) bool {
-	have := make(map[eventlog.Stage]bool)
+	stages := make(map[eventlog.Stage]int)
 	for _, c := range k.base.Components {
-		have[c.Stage] = true
+		stages[c.Stage] |= 1
 	}
 	for _, s := range path.Stages {
-		if !have[s] && s != eventlog.Kernel {
+		stages[s] |= 2
+	}
+	for s, where := range stages {
+		if where != 3 && s != eventlog.Kernel && s != eventlog.Unknown {
 			return false
 		}
 	}
@@ -134,16 +137,12 @@ func (k *known) sameStages(path *Path) bool {
 }
 
 // unexplained says what differs between a path and the log in one PCR although
-// nothing that it depends on is new, "" if nothing does.
+// nothing that it depends on is new, "" if nothing does. An event of the log that
+// does not come again needs a program that measures something new instead.
 func (k *known) unexplained(path *Path, index int) string {
 	got, want := eventsOf(path, index), k.logged(index)
 	used := make([]bool, len(want))
-	reason, cause := "", false
-	for _, e := range got {
-		if k.isNew(e.Source) {
-			cause = true
-		}
-	}
+	news := make(map[eventlog.Stage]bool)
 	for _, e := range got {
 		at := -1
 		for i, l := range want {
@@ -152,19 +151,21 @@ func (k *known) unexplained(path *Path, index int) string {
 				break
 			}
 		}
-		if at >= 0 {
+		switch {
+		case at >= 0:
 			used[at] = true
-			continue
-		}
-		if !k.isNew(e.Source) && reason == "" {
-			reason = "the last boot does not have this event, and nothing that it depends on is new: " + e.Reason
+		case !k.isNew(e.Source):
+			return "the last boot does not have this event, and nothing that it depends on is new: " + e.Reason
+		default:
+			news[e.Stage] = true
 		}
 	}
-	if at := slices.Index(used, false); at >= 0 && !cause && reason == "" {
-		reason = fmt.Sprintf("event %d of the last boot does not follow from the files: %s", want[at].Index,
-			k.base.explained[want[at].Index].Text)
+	for i, l := range want {
+		if x := &k.base.explained[l.Index]; !used[i] && !news[x.Stage] {
+			return fmt.Sprintf("event %d of the last boot does not follow from the files: %s", l.Index, x.Text)
+		}
 	}
-	return reason
+	return ""
 }
 
 // isNew reports whether one of the files and variables that an event depends on

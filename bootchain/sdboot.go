@@ -156,10 +156,13 @@ func (w *walk) startEntry(e blsEntry, r run) []*walk {
 		return []*walk{w}
 	}
 	options := entryOptions(e)
+	if e.unified {
+		options = impliedOptions(r.program.number(), file.Program)
+	}
 	if e.profile > 0 {
 		next.options = utf16Z("@" + strconv.Itoa(e.profile))
 	}
-	if options != "" && !e.unified {
+	if options != "" {
 		next.options = utf16Z(options)
 		w.measureOptions(eventlog.SystemdBoot, next.options, e.file)
 	}
@@ -167,6 +170,20 @@ func (w *walk) startEntry(e blsEntry, r run) []*walk {
 		return w.start(next)
 	}
 	return w.runKernel(next, w.entryInitrd(e))
+}
+
+// impliedOptions are the options that systemd-boot before 256 reads from a
+// unified kernel image, passes on and measures, although they are built in.
+func impliedOptions(v version, p *Program) string {
+	s, ok := p.section(".cmdline")
+	if !ok || v.atLeast(256) {
+		return ""
+	}
+	text := builtInOptions(s.Data, v)
+	if !v.atLeast(253) {
+		text = strings.TrimSuffix(text, "\n")
+	}
+	return text
 }
 
 // fileOf finds a file on the volume of its entry.
