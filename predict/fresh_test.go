@@ -1,0 +1,102 @@
+package predict_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bootseal/bootseal/bootchain"
+	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/internal/gpt"
+	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/predict"
+)
+
+// fresh is a machine that was changed from boot to boot. what[i] happened before
+// boot i+1.
+type fresh struct {
+	name, title string
+	what        []string
+}
+
+func freshMachines() []fresh {
+	return []fresh{
+		{"sdboot", "systemd-boot 252, several entries; Secure Boot off", []string{
+			"an entry with a newer kernel is added",
+			"loader.conf names the older entry as default; the newer gets a counter of tries",
+			"no default, the newer entry has no tries left; two partitions are added",
+		}},
+		{"uki", "systemd-boot 252, unified kernel images; Secure Boot off", []string{
+			"another image, with a credential, a system extension and a global credential beside it",
+			"the image itself in place of systemd-boot, as BOOTX64.EFI",
+		}},
+	}
+}
+
+// freshBoot is one boot of such a machine.
+type freshBoot struct {
+	in   predict.Input // of the boot after it, without files
+	pcrs pcr.Values
+	file bootchain.Manifest
+	gpt  *gpt.Table
+}
+
+func loadFresh(t testing.TB, machine string, boot int) freshBoot {
+	t.Helper()
+	var b freshBoot
+	read := func(name string, parse func(io.Reader) error) {
+		f, err := os.Open(filepath.Join("testdata", "fresh", machine, fmt.Sprint(boot), name+".gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err == nil {
+			err = parse(z)
+		}
+		if err != nil {
+			t.Fatalf("%s %d: %s: %v", machine, boot, name, err)
+		}
+	}
+	read("eventlog.bin", func(r io.Reader) (err error) { b.in.Log, err = eventlog.Read(r, eventlog.Limits{}); return err })
+	read("efivars.json", func(r io.Reader) (err error) { b.in.Vars, err = efivars.Parse(r); return err })
+	read("pcrs.txt", func(r io.Reader) (err error) { b.pcrs, err = pcr.ParseValues(r); return err })
+	read("manifest.json", func(r io.Reader) (err error) { b.file, err = bootchain.ReadManifest(r); return err })
+	read("gpt.bin", func(r io.Reader) error {
+		data, err := io.ReadAll(r)
+		if err == nil {
+			b.gpt, err = gpt.Read(bytes.NewReader(data))
+		}
+		return err
+	})
+	b.in.PCRs = b.pcrs
+	return b
+}
+
+// freshRows holds each boot against its prediction from the one before.
+func freshRows(t *testing.T, sb *strings.Builder) {
+	for _, m := range freshMachines() {
+		tableHead(sb, m.title)
+		for i, what := range m.what {
+			from, to := loadFresh(t, m.name, i), loadFresh(t, m.name, i+1)
+			in := from.in
+			in.Files, in.GPT = to.file, to.gpt
+			p := predictFirst(t, in)
+			fmt.Fprintf(sb, "| %s |", what)
+			for _, index := range columns() {
+				cell := cellOf(p, to.pcrs, index)
+				if cell != "yes" {
+					t.Errorf("%s, %s: PCR %d: %s: %v", m.name, what, index, cell, p.Doubts)
+				}
+				fmt.Fprintf(sb, " %s |", cell)
+			}
+			sb.WriteString("\n")
+		}
+	}
+}
