@@ -16,19 +16,22 @@ type variables struct {
 	complete bool
 }
 
-// findVariables takes the machine's variables, or those in its log.
+// findVariables takes the machine's variables. Without SecureBoot, which every
+// firmware has, they are not all of them, and those in the log fill the gaps.
 func (k *known) findVariables() variables {
-	if k.Vars != nil {
+	if _, ok := k.Vars.Get("SecureBoot", efivars.Global); ok {
 		return variables{k.Vars, true}
 	}
 	v := variables{set: make(efivars.Set)}
-	if k.base == nil {
-		return v
-	}
-	for i := range k.base.explained {
-		if x, ok := k.base.explained[i].Body.(eventlog.Variable); ok && !x.Authority {
-			v.set.Put(x.Name, x.Vendor.String(), x.Data())
+	if k.base != nil {
+		for i := range k.base.explained {
+			if x, ok := k.base.explained[i].Body.(eventlog.Variable); ok && !x.Authority {
+				v.set.Put(x.Name, x.Vendor.String(), x.Data())
+			}
 		}
+	}
+	for name, data := range k.Vars {
+		v.set[name] = data
 	}
 	return v
 }

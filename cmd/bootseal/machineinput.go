@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/bootseal/bootseal/bootchain"
+	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/disk"
 	"github.com/bootseal/bootseal/internal/efivars"
 	"github.com/bootseal/bootseal/internal/gpt"
@@ -95,10 +96,10 @@ func (a *app) readBaseline(m *machine, f *machineFlags, here bool) error {
 		m.note("The kernel shows no event log: only what files and variables tell is predicted.")
 		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, eventlog.ErrEmpty) {
 		return err
 	}
-	if len(l.Events) == 0 {
+	if err != nil || len(l.Events) == 0 {
 		m.note("The event log is empty, as on Azure: only what files and variables tell is predicted.")
 		return nil
 	}
