@@ -53,6 +53,9 @@ func (w *walk) loadImage(by eventlog.Stage, r run) bool {
 		w.halt(r.path + " is no program that can be read" + problemOf(r.program))
 		return false
 	}
+	if w.shim != nil && w.shim.replacesLoadImage() {
+		return w.shimVerify(by, r)
+	}
 	if w.enforced && !w.authorize(by, r) {
 		return false
 	}
@@ -79,8 +82,6 @@ func (w *walk) authorize(by eventlog.Stage, r run) bool {
 	case ok:
 		w.allow(by, r, entry)
 		return true
-	case w.shim != nil && w.shim.replacesLoadImage():
-		return w.shimAllows(by, r)
 	case !known7(r.program):
 		return w.authorityOfLog(by, r)
 	}

@@ -26,8 +26,8 @@ type shimList struct {
 }
 
 // replacesLoadImage: from 16 on, programs that shim started load others through
-// shim instead of the firmware.
-func (s *shimState) replacesLoadImage() bool { return s.version.atLeast(16) }
+// shim instead of the firmware, where it checks signatures.
+func (s *shimState) replacesLoadImage() bool { return s.version.atLeast(16) && !s.insecure }
 
 // runShim is shim. It sets the revocation level, mirrors the owner's lists for
 // the operating system and measures them (PCRs 7 and 14), and loads the next
