@@ -32,6 +32,10 @@ func freshMachines() []fresh {
 			"loader.conf names the older entry as default; the newer gets a counter of tries",
 			"no default, the newer entry has no tries left; two partitions are added",
 		}},
+		{"grub", "shim 16.1, GRUB 2.06 with a menu as Debian makes it; Secure Boot on", []string{
+			"the default is an entry of the submenu, which saves itself in a new grubenv",
+			"the default is the saved entry, next_entry in grubenv names another; options with quotes",
+		}},
 		{"uki", "systemd-boot 252, unified kernel images; Secure Boot off", []string{
 			"another image, with a credential, a system extension and a global credential beside it",
 			"the image itself in place of systemd-boot, as BOOTX64.EFI",
