@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/bootseal/bootseal/vtpm/server"
+	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 )
 
@@ -78,7 +79,7 @@ func (a *app) serveSwtpm(ctx context.Context, f *swtpmFlags, channels openChanne
 	s, end, err := f.start(a, channels)
 	if err == nil {
 		defer end()
-		err = notifyReady()
+		_, err = systemd.SdNotify(false, systemd.SdNotifyReady)
 	}
 	if f.daemonFD >= 0 {
 		err = errors.Join(err, tellParent(f.daemonFD, err))

@@ -136,24 +136,6 @@ func chroot(dir string) error {
 	return nil
 }
 
-// notifyReady tells systemd that the service is there, if systemd wants to know
-// (sd_notify(3)).
-func notifyReady() error {
-	socket := os.Getenv("NOTIFY_SOCKET")
-	if socket == "" {
-		return nil
-	}
-	conn, err := net.Dial("unixgram", socket)
-	if err == nil {
-		_, err = conn.Write([]byte("READY=1"))
-		err = errors.Join(err, conn.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("tell systemd that the service is ready: %w", err)
-	}
-	return nil
-}
-
 // mine reports whether a directory is there and belongs to the user that this process is.
 func mine(dir string) bool {
 	info, err := os.Stat(dir)
