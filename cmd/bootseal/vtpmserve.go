@@ -88,6 +88,10 @@ func (a *app) serve(ctx context.Context, f *serveFlags) (err error) {
 		return err
 	}
 	raiseLimits(log)
+	if os.Getenv("GOGC") == "" {
+		// The memory of many vTPMs that wait is worth more than the time to collect.
+		debug.SetGCPercent(50)
+	}
 	primes, err := newPrimes(f.primes)
 	if err != nil {
 		return err
