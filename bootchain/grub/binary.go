@@ -148,8 +148,9 @@ func (b *Binary) refine(sections [][]byte) {
 	if has("maximum recursion depth exceeded\x00") {
 		d.MaxDepth = 64
 	}
+	d.OpensTwice = has("\x00fw_path\x00")
 	if slices.Contains(b.Modules, "blscfg") {
-		d.RedHat, d.OpensTwice, d.HexEscapes = true, true, true
+		d.RedHat, d.HexEscapes = true, true
 		d.KeepsStatus = !d.TPM202
 	}
 	d.StrictShim = has("prohibited by secure boot policy")

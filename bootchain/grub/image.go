@@ -68,7 +68,8 @@ type Dialect struct {
 	// RedHat: the menu of Fedora and RHEL: an entry is looked up by id before title,
 	// an entry whose last command fails is not booted, $default stays set.
 	RedHat bool `json:"redHat,omitempty"`
-	// OpensTwice: "normal" opens grub.cfg once to see whether it is there (Fedora, RHEL).
+	// OpensTwice: "normal" opens grub.cfg once to see whether it is there (Fedora, RHEL,
+	// Debian since 2.12).
 	OpensTwice bool `json:"opensTwice,omitempty"`
 	// HexEscapes: \xHH in a word stays as it is (Fedora, RHEL).
 	HexEscapes bool `json:"hexEscapes,omitempty"`
@@ -135,6 +136,9 @@ func DialectOf(sbat, version string) Dialect {
 	}
 	if strings.HasPrefix(minor, "2.14") || strings.HasPrefix(minor, "2.15") {
 		d.SkipLoopback, d.MaxDepth, d.KeepsStatus, d.Features = true, 64, true, Upstream214.Features
+	}
+	if has("grub.debian") || has("grub.ubuntu") {
+		d.OpensTwice = !strings.HasPrefix(minor, "2.04") && !strings.HasPrefix(minor, "2.06")
 	}
 	if version != "" {
 		d.Name += " " + version
