@@ -161,11 +161,11 @@ func builtInOptions(data []byte, v version) string {
 	return string(out[start:end])
 }
 
-// loadInner is the firmware's LoadImage for the kernel in the image, which the
-// stub vouches for. Where shim took LoadImage over, it knows that the image was
-// measured as a whole.
+// loadInner is the firmware's LoadImage for the kernel in the image. With Secure
+// Boot on, the stub vouches for the kernel in the firmware's place, which then
+// neither checks nor measures it: the image was, as a whole.
 func (w *walk) loadInner(image, kernel run) {
-	if w.shim != nil && w.shim.replacesLoadImage() || stubVersion(image.program).atLeast(258) {
+	if w.enforced || stubVersion(image.program).atLeast(258) {
 		return
 	}
 	kernel.path = ""

@@ -40,6 +40,12 @@ func freshMachines() []fresh {
 			"another image, with a credential, a system extension and a global credential beside it",
 			"the image itself in place of systemd-boot, as BOOTX64.EFI",
 		}},
+		{"ukisb", "systemd-boot 252, signed unified kernel images; Secure Boot on", []string{
+			"another image is added",
+			"an image itself in place of systemd-boot, as BOOTX64.EFI",
+		}},
+		{"two", "systemd-boot 252, signed kernel; Secure Boot on", []string{"the entry gets a second initial ramdisk"}},
+		{"shimsd", "shim 16.1 starts systemd-boot 252; Secure Boot off", []string{"an entry with a newer kernel is added"}},
 	}
 }
 
