@@ -137,14 +137,13 @@ func (k *known) findQuirks() {
 	k.quirks.noGPT = true
 	for i := range k.base.explained {
 		e := &k.Log.Events[i]
-		switch x := k.base.explained[i].Body.(type) {
+		switch k.base.explained[i].Body.(type) {
 		case eventlog.Variable:
 			if e.Type == eventlog.EFIVariableBoot || e.Type == eventlog.EFIVariableBoot2 {
 				k.quirks.wholeBootVariables = k.base.explained[i].Check.What != "the variable's contents"
 			}
 		case eventlog.GPT:
 			k.quirks.noGPT = false
-			_ = x
 		}
 	}
 }

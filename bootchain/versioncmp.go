@@ -9,7 +9,6 @@ import (
 // Specification): by parts, numbers by their value, "~" before the end, and
 // "-", "^", "." between parts in that order.
 func compareVersions(a, b string) int {
-	a, b = clean(a), clean(b)
 	for {
 		a, b = strings.TrimLeftFunc(a, ignored), strings.TrimLeftFunc(b, ignored)
 		for _, sign := range []string{"~", "", "-", "^", "."} {
@@ -43,8 +42,6 @@ func compareVersions(a, b string) int {
 		}
 	}
 }
-
-func clean(s string) string { return s }
 
 func digit(r rune) bool  { return r >= '0' && r <= '9' }
 func letter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
