@@ -268,6 +268,9 @@ func (p *Program) findVersion(file *pe.File) string {
 			return v
 		}
 	}
+	if _, isShim := p.section(".vendor_cert"); !isShim && has(p.sbat(), "shim") {
+		return "shim fallback" // the other of shim's helpers
+	}
 	if i := slices.IndexFunc(p.sbat(), func(c sbatComponent) bool { return strings.HasPrefix(c.name, "grub") }); i >= 0 {
 		components := p.sbat()
 		return "GRUB " + components[len(components)-1].version
@@ -288,12 +291,8 @@ func identIn(data []byte, p *Program) string {
 	if isShim || !has(p.sbat(), "shim") {
 		return ""
 	}
-	switch {
-	case bytes.Contains(data, utf16LE("MOK management")):
+	if bytes.Contains(data, utf16LE("MOK management")) {
 		return "MokManager"
-	case bytes.Contains(data, utf16LE("BOOTX64.CSV")), bytes.Contains(data, utf16LE("BOOTAA64.CSV")),
-		bytes.Contains(data, utf16LE("\\EFI\\BOOT\\")):
-		return "shim fallback"
 	}
 	return ""
 }

@@ -42,8 +42,6 @@ func (p *Program) stage() eventlog.Stage {
 		return fallbackLoader
 	case strings.HasPrefix(p.Version, "MokManager"):
 		return mokManager
-	case has(components, "shim"):
-		return eventlog.Shim
 	}
 	return eventlog.Unknown
 }

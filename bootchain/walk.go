@@ -119,7 +119,7 @@ func (w *walk) doubt(reason string, pcrs ...int) {
 func (w *walk) halt(reason string) { w.path.Halts = reason }
 
 // lost says that it cannot be told what happens from here on.
-func (w *walk) lost(reason string) { w.doubt(reason, 4, 5, 8, 9, 11, 12, 13, 14) }
+func (w *walk) lost(reason string) { w.doubt(reason, 4, 5, 7, 8, 9, 11, 12, 13, 14) }
 
 // done returns the finished path.
 func (w *walk) done() Path {
