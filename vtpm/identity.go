@@ -5,6 +5,7 @@ import "encoding/binary"
 // Identity is what a TPM says it is, for what describes it outside: certificates,
 // management tools.
 type Identity struct {
+	Profile         string   // by its name
 	Level, Revision uint32   // of the TPM 2.0 Library Specification
 	Manufacturer    uint32   // TPM_PT_MANUFACTURER, four ASCII characters
 	Model           string   // TPM_PT_VENDOR_STRING_1 to _4
@@ -19,6 +20,7 @@ func (t *TPM) Identity() Identity {
 	defer t.mu.Unlock()
 	p := &t.e.Profile
 	id := Identity{
+		Profile:         p.Name,
 		Level:           p.Library.Level,
 		Revision:        p.Library.Version,
 		Manufacturer:    binary.BigEndian.Uint32([]byte(p.Manufacturer)),

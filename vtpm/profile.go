@@ -8,18 +8,22 @@ import (
 )
 
 // Profile picks what a TPM implements: commands, algorithms and limits. All that
-// TPM2_GetCapability answers about them is true. The zero value is PCClient.
+// TPM2_GetCapability answers about them is true. The zero value is the profile that the
+// TPM was made with, PCClient for a new one.
 //
-// A TPM keeps no note of its profile. State that was made with one can be used with
-// another as long as it holds nothing that the other does not have, such as a
-// persistent key on a curve of its own; New refuses it otherwise.
+// State that was made with one can be used with another as long as it holds nothing that
+// the other does not have, such as a persistent key on a curve of its own; New refuses it
+// otherwise.
 type Profile struct {
-	profile *engine.Profile // nil: PCClient
+	profile *engine.Profile // nil: the state's own
 }
 
 // PCClient is a TPM of the PC Client Platform TPM Profile, with more slots for objects
 // and sessions than a chip has: a client needs no resource manager.
-func PCClient() Profile { return Profile{} }
+func PCClient() Profile {
+	p := engine.PCClient()
+	return Profile{&p}
+}
 
 // Libtpms is a TPM with the commands, algorithms, curves and limits of libtpms 0.9,
 // which newer versions have in their profile "null": three slots for objects and
@@ -31,15 +35,16 @@ func Libtpms() Profile {
 
 // ProfileNamed returns the profile with a name that Profile.Name returns.
 func ProfileNamed(name string) (Profile, error) {
-	for _, p := range []Profile{PCClient(), Libtpms()} {
-		if p.Name() == name {
-			return p, nil
+	for _, p := range engine.Profiles() {
+		if p.Name == name {
+			return Profile{&p}, nil
 		}
 	}
 	return Profile{}, fmt.Errorf("there is no profile %q: it is pcclient or libtpms", name)
 }
 
-// Name returns the profile's name: "pcclient" or "libtpms".
+// Name returns the profile's name: "pcclient" or "libtpms". The zero value's is that of
+// a new TPM.
 func (p Profile) Name() string { return p.engine().Name }
 
 // WithoutRSA1024 returns the profile without RSA keys of 1,024 bits, which are too

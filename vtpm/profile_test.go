@@ -221,3 +221,36 @@ func recordCapabilities(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A TPM stays what it was made with, unless it is opened with a profile.
+func TestStateKeepsProfile(t *testing.T) {
+	s := make(memory)
+	name := func(p vtpm.Profile) string {
+		tpm, err := vtpm.New(vtpm.Options{Store: s, Profile: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tpm.Identity().Profile
+	}
+	for _, test := range []struct {
+		with vtpm.Profile
+		want string
+	}{
+		{vtpm.Libtpms(), "libtpms"}, // it is made
+		{vtpm.Profile{}, "libtpms"},
+		{vtpm.PCClient(), "pcclient"},
+		{vtpm.Profile{}, "libtpms"},
+	} {
+		if got := name(test.with); got != test.want {
+			t.Errorf("opened with %q: %s, want %s", test.with.Name(), got, test.want)
+		}
+	}
+	for _, record := range []string{"\x00\x08libtpms2", "\x00\x07libtpms+", "\xFF\xFF", ""} {
+		if err := s.Commit(map[string][]byte{"profile": []byte(record)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vtpm.New(vtpm.Options{Store: s}); err == nil {
+			t.Errorf("a state of the profile %q opens", record)
+		}
+	}
+}

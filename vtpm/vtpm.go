@@ -14,7 +14,8 @@ import (
 // Options configure a TPM. The zero value is a TPM of the PC Client profile in
 // memory, with new seeds.
 type Options struct {
-	// Profile picks what the TPM implements. The zero value is PCClient.
+	// Profile picks what the TPM implements. The zero value is what it was made with, and
+	// PCClient for a new one.
 	Profile Profile
 	// Store is where the persistent state rests. Nil keeps it in memory.
 	Store Store
@@ -63,7 +64,7 @@ func New(o Options) (*TPM, error) {
 		o.Clock = func() time.Duration { return time.Since(start) }
 	}
 	e, err := engine.New(engine.Options{
-		Profile:  o.Profile.engine(),
+		Profile:  o.Profile.profile,
 		Commands: command.Set{},
 		Store:    o.Store,
 		Entropy:  o.Entropy,

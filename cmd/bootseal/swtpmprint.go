@@ -78,7 +78,7 @@ func (a *app) printTPMInfo(f *swtpmFlags) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(server.InfoOf(t, profile, flags))
+	text, err := json.Marshal(server.InfoOf(t, flags))
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,6 @@ func (f *swtpmFlags) keys(a *app, o *server.SwtpmOptions) error {
 	if key != nil && a.stateKey != "" {
 		return errors.New("--key and --state-key exclude each other")
 	}
-	o.Profile = profile
 	o.FileKey = key != nil || a.stateKey != ""
 	openState := a.openState
 	if key != nil {
@@ -136,7 +135,7 @@ func (f *swtpmFlags) tpmProfile() (vtpm.Profile, error) {
 	}
 	o, err := parseOptions("profile", f.profile, "name", "file", "fd", "remove-disabled")
 	if err != nil || f.profile == "" {
-		return vtpm.PCClient(), err
+		return vtpm.Profile{}, err // what the TPM was made with
 	}
 	if o.has("remove-disabled") {
 		return vtpm.Profile{}, errors.New("--profile: remove-disabled is for OpenSSL's FIPS mode, which is not used here")

@@ -89,7 +89,7 @@ func (f *setupFlags) define(cmd *cobra.Command) {
 	x.StringVar(&f.pwdFile, "pwdfile", "", "encrypt the state with the password in `FILE`")
 	x.IntVar(&f.pwdFD, "pwdfile-fd", -1, "the same, from an open descriptor")
 	x.StringVar(&f.cipher, "cipher", "aes-128-cbc", "aes-128-cbc or aes-256-cbc: how long the key is; as for the server")
-	x.StringVar(&f.profile, "profile", "", `make it with what the profile has: pcclient, libtpms, or swtpm's JSON, '{"Name":"default-v1"}'; the server has a --profile of its own`)
+	x.StringVar(&f.profile, "profile", "", `what the TPM implements: pcclient, libtpms, or swtpm's JSON, '{"Name":"default-v1"}'; the state keeps it`)
 	x.StringVar(&f.profileName, "profile-name", "", "the same by a name alone")
 	x.StringVar(&f.profileFile, "profile-file", "", "the same from `FILE`")
 	x.StringVar(&f.config, "config", "", "swtpm_setup.conf (default that of the user, or /etc/swtpm_setup.conf, if it is there)")

@@ -271,7 +271,7 @@ func (a *app) setupProgress() func(manufacture.Role, string) {
 func profileOf(text string) (vtpm.Profile, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return vtpm.PCClient(), nil
+		return vtpm.Profile{}, nil // what the TPM was made with
 	}
 	if strings.HasPrefix(text, "{") {
 		var p struct{ Name string }

@@ -19,9 +19,6 @@ type SwtpmOptions struct {
 	// use it.
 	Open func() (*vtpm.TPM, io.Closer, error)
 
-	// Profile is that of the TPM, for who asks for its name.
-	Profile vtpm.Profile
-
 	// Control and Data are where clients connect, ControlConn and DataConn clients that
 	// are connected. The data channel can also be passed over the control channel.
 	Control, Data         net.Listener

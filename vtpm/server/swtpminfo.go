@@ -71,7 +71,7 @@ func (s *Swtpm) getInfo(fields []byte) []byte {
 		return answer(resultBadOrdinal)
 	}
 	offset := binary.BigEndian.Uint32(fields[8:])
-	text, err := json.Marshal(InfoOf(s.tpm, s.o.Profile, binary.BigEndian.Uint64(fields)))
+	text, err := json.Marshal(InfoOf(s.tpm, binary.BigEndian.Uint64(fields)))
 	if err != nil {
 		return answer(s.outcome(err))
 	}
@@ -83,9 +83,8 @@ func (s *Swtpm) getInfo(fields []byte) []byte {
 	return sized(answer(resultOK, uint32(len(text))), piece[:min(len(piece), maxInfo)])
 }
 
-// InfoOf returns what GET_INFO would say of a TPM with a profile, for the flags of
-// swtpm's "TPMLIB_GetInfo": the bits of swtpm_ioctl's --info.
-func InfoOf(t *vtpm.TPM, profile vtpm.Profile, flags uint64) Info {
+// InfoOf returns what GET_INFO would say of a TPM, for the flags of swtpm's "TPMLIB_GetInfo": the bits of swtpm_ioctl's --info.
+func InfoOf(t *vtpm.TPM, flags uint64) Info {
 	var info Info
 	id := t.Identity()
 	if flags&infoSpecification != 0 {
@@ -105,7 +104,7 @@ func InfoOf(t *vtpm.TPM, profile vtpm.Profile, flags uint64) Info {
 		info.Commands = &InfoCommands{Implemented: ranges(id.Commands)}
 	}
 	if flags&infoActiveProfile != 0 {
-		info.ActiveProfile = &InfoProfile{Name: profile.Name(), Commands: ranges(id.Commands)}
+		info.ActiveProfile = &InfoProfile{Name: id.Profile, Commands: ranges(id.Commands)}
 	}
 	if flags&infoProfiles != 0 {
 		info.Profiles = []InfoProfile{{Name: vtpm.PCClient().Name()}, {Name: vtpm.Libtpms().Name()}}

@@ -65,7 +65,6 @@ func newMachine(t testing.TB) *machine {
 // to commands, and there are none here.
 func (m *machine) options() engine.Options {
 	return engine.Options{
-		Profile: engine.PCClient(),
 		Store:   m.store,
 		Entropy: rand.NewChaCha8([32]byte{byte(m.store.commits)}),
 		Clock:   func() time.Duration { return m.now },

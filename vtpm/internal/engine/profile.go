@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
@@ -123,6 +124,26 @@ func Libtpms() Profile {
 	p.Library.Version, p.Library.DayOfYear, p.Library.Year = 164, 75, 2021
 	p.Platform = p.Library
 	return p
+}
+
+// Profiles returns all profiles, the default first.
+func Profiles() []Profile { return []Profile{PCClient(), Libtpms()} }
+
+// madeWith returns the profile that the TPM of the records was made with, the default
+// for none.
+func madeWith(saved map[string][]byte) (Profile, error) {
+	all := Profiles()
+	b, ok := saved[string(RecordProfile)]
+	if !ok {
+		return all[0], nil
+	}
+	r := wire.NewReader(b, &wire.Limits{})
+	name := string(r.Sized(maxProfileName))
+	i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == name })
+	if i < 0 || r.Err() != nil || r.Len() != 0 {
+		return Profile{}, fmt.Errorf("record %q: there is no profile %q", RecordProfile, name)
+	}
+	return all[i], nil
 }
 
 // banks are the PCR banks that there are, all of them allocated at manufacture. They

@@ -32,6 +32,13 @@ const (
 // derivation than keygen.Version: one that came from libtpms before 0.8.
 const RecordSeedVersions Record = "seedversions"
 
+// RecordProfile is there only for a TPM that was made with another profile than
+// PCClient: its name.
+const RecordProfile Record = "profile"
+
+// maxProfileName is far more than the name of any profile has, in bytes.
+const maxProfileName = 64
+
 const (
 	prefixNV     = "nv/"
 	prefixObject = "object/"
@@ -70,6 +77,7 @@ func (t *TPM) markAll() {
 	for _, r := range fixedRecords() {
 		t.Mark(r)
 	}
+	t.Mark(RecordProfile)
 }
 
 func (t *TPM) markOrderlyNV() {
@@ -112,6 +120,10 @@ func (t *TPM) encode(rec Record) []byte {
 		t.Hierarchies.writePersistent(&w)
 	case RecordSeedVersions:
 		t.Hierarchies.writeSeedVersions(&w)
+	case RecordProfile:
+		if t.Profile.Name != PCClient().Name {
+			w.Sized([]byte(t.Profile.Name))
+		}
 	case RecordLockout:
 		t.Lockout.write(&w)
 	case RecordAudit:
@@ -224,7 +236,7 @@ func (t *TPM) restoreEntities(saved map[string][]byte) error {
 			err = t.restoreNV(saved, h)
 		case kind == prefixObject && name == string(recordObject(h)):
 			err = t.restoreObject(saved, h)
-		case !fixedRecord(Record(name)) && Record(name) != RecordSeedVersions && Record(name) != RecordVolatile:
+		case !fixedRecord(Record(name)) && !optionalRecord(Record(name)):
 			err = fmt.Errorf("unknown record %q", name)
 		}
 		if err != nil {
@@ -263,6 +275,11 @@ func (t *TPM) restoreObject(saved map[string][]byte, h wire.Handle) error {
 
 func fixedRecord(r Record) bool {
 	return slices.Contains(fixedRecords(), r)
+}
+
+// optionalRecord reports whether a state may have the record, and need not.
+func optionalRecord(r Record) bool {
+	return r == RecordSeedVersions || r == RecordProfile || r == RecordVolatile
 }
 
 func fixedRecords() []Record {

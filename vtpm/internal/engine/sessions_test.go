@@ -17,7 +17,7 @@ func smallTPM(t *testing.T) *engine.TPM {
 	p := engine.PCClient()
 	p.LoadedSessions, p.ActiveSessions, p.ContextGap = 2, 3, 4
 	x, err := engine.New(engine.Options{
-		Profile: p, Commands: command.Set{}, Store: &engine.MemoryStore{},
+		Profile: &p, Commands: command.Set{}, Store: &engine.MemoryStore{},
 		Entropy: rand.NewChaCha8([32]byte{}), Clock: func() time.Duration { return 0 },
 	})
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/bootseal/bootseal/vtpm/internal/wire"
 )
 
-// Options are what a TPM takes from the outside. Every field must be set.
+// Options are what a TPM takes from the outside. Every field but Profile must be set.
 type Options struct {
-	Profile  Profile
+	Profile  *Profile // nil: the one that the TPM was made with, PCClient for a new one
 	Commands CommandSet
 	Store    Store
 	Entropy  io.Reader            // the operating system's entropy, or a test's
@@ -74,15 +74,22 @@ type TPM struct {
 // New returns a TPM with the state that rests in the store, or with a freshly
 // manufactured one where the store is empty. It has been through _TPM_Init.
 func New(o Options) (*TPM, error) {
-	t := &TPM{
-		Profile: o.Profile, Commands: o.Profile.commands(o.Commands),
-		store: o.Store, entropy: o.Entropy, clock: o.Clock,
-	}
-	t.Clock.recorded = o.Profile.ClockInterval
 	saved, err := o.Store.Load()
 	if err != nil {
 		return nil, fmt.Errorf("load TPM state: %w", err)
 	}
+	if o.Profile == nil {
+		p, err := madeWith(saved)
+		if err != nil {
+			return nil, fmt.Errorf("restore TPM state: %w", err)
+		}
+		o.Profile = &p
+	}
+	t := &TPM{
+		Profile: *o.Profile, Commands: o.Profile.commands(o.Commands),
+		store: o.Store, entropy: o.Entropy, clock: o.Clock,
+	}
+	t.Clock.recorded = o.Profile.ClockInterval
 	if len(saved) == 0 {
 		if err := t.manufacture(); err != nil {
 			return nil, fmt.Errorf("manufacture: %w", err)

@@ -76,7 +76,7 @@ var fates = map[string]map[string]string{
 func busy(t *testing.T) *TPM {
 	t.Helper()
 	x, err := New(Options{
-		Profile: PCClient(), Store: &MemoryStore{},
+		Store:   &MemoryStore{},
 		Entropy: rand.NewChaCha8([32]byte{}), Clock: func() time.Duration { return 0 },
 	})
 	if err != nil {
