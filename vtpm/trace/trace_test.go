@@ -83,9 +83,11 @@ func scene(t *testing.T) *tapped {
 	nv(t, x, auth)
 	must(tpm2.ContextSave{SaveHandle: loaded.ObjectHandle}.Execute(x))(t)
 	must(tpm2.HierarchyChangeAuth{AuthHandle: tpm2.TPMRHEndorsement, NewAuth: auth}.Execute(x))(t)
-	must(tpm2.PCRRead{PCRSelectionIn: tpm2.TPMLPCRSelection{PCRSelections: []tpm2.TPMSPCRSelection{
-		{Hash: tpm2.TPMAlgSHA256, PCRSelect: []byte{0x81, 0, 0x01}},
-	}}}.Execute(x))(t)
+	for _, selected := range [][]byte{{0x81, 0, 0x01}, {0x10, 0, 0}} {
+		must(tpm2.PCRRead{PCRSelectionIn: tpm2.TPMLPCRSelection{PCRSelections: []tpm2.TPMSPCRSelection{
+			{Hash: tpm2.TPMAlgSHA256, PCRSelect: selected},
+		}}}.Execute(x))(t)
+	}
 	return x
 }
 
@@ -154,6 +156,7 @@ func TestWords(t *testing.T) {
 		"TPM2_NV_Write(authHandle=0x01500000, nvIndex=0x01500000; password; data=14 bytes, offset=0) = TPM_RC_SUCCESS",
 		"TPM2_HierarchyChangeAuth(authHandle=endorsement; password; newAuth=12 bytes) = TPM_RC_SUCCESS",
 		"TPM2_PCR_Read(pcrSelectionIn=sha256:0,7,16) = TPM_RC_SUCCESS(pcrUpdateCounter=",
+		"TPM2_PCR_Read(pcrSelectionIn=sha256:4) = TPM_RC_SUCCESS(pcrUpdateCounter=20, pcrSelectionOut=sha256:4, pcrValues=38 bytes)",
 		"TPM2_StartAuthSession(tpmKey=null, bind=null; nonceCaller=16 bytes, encryptedSalt=0 bytes, sessionType=0x0, symmetric=",
 	} {
 		if !strings.Contains(all, want) {

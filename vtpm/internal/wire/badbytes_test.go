@@ -110,7 +110,6 @@ var badBytes = []struct {
 	{"a fault inside comes before the size", new(wire.TPM2BPublic), "0003 0006", wire.RCType},
 
 	// Lists.
-	{"one digest for PolicyOR", new(wire.TPMLDigest), "00000001 0000", wire.RCSize},
 	{"nine digests for PolicyOR", new(wire.TPMLDigest), "00000009", wire.RCSize},
 	{"more selections than hashes", new(wire.TPMLPCRSelection), "00000008", wire.RCSize},
 	{"more digests than hashes", new(wire.TPMLDigestValues), "00000008", wire.RCSize},

@@ -56,9 +56,9 @@ func writeList[T interface{ Write(*Writer) }](w *Writer, list []T) {
 // TPMLDigest is TPML_DIGEST, digests.
 type TPMLDigest []TPM2BDigest
 
-// Read reads the 2 to 8 digests that a command may have (Part 2, "TPML_DIGEST":
-// the list of TPM2_PolicyOR). What TPM2_PCR_Read returns may be shorter.
-func (l *TPMLDigest) Read(r *Reader) { *l = readList[TPM2BDigest](r, 2, MaxDigestList) }
+// Read reads up to 8 digests. At least two are for TPM2_PolicyOR to demand (Part 2,
+// "TPML_DIGEST"): what TPM2_PCR_Read returns may be shorter.
+func (l *TPMLDigest) Read(r *Reader) { *l = readList[TPM2BDigest](r, 0, MaxDigestList) }
 
 // Write appends the list.
 func (l TPMLDigest) Write(w *Writer) { writeList(w, l) }
