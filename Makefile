@@ -2,7 +2,7 @@
 
 FUZZTIME ?= 20s
 
-.PHONY: demo test lint fuzz bench bench-swtpm conformance interop
+.PHONY: demo test lint fuzz bench bench-swtpm conformance interop lab-predict
 
 demo: ## the whole story in a few seconds
 	go run ./cmd/bootseal demo
@@ -29,3 +29,7 @@ conformance: ## suites that others wrote, against the vTPM; installs what they n
 
 interop: ## swtpm's and tpm2 tools, and QEMU with real firmware, on the vTPM; installs what it needs
 	conformance/interop/run --install
+
+lab-predict: ## new boots under QEMU, predicted and compared; ARGS="-run grub"; installs what it needs
+	conformance/install qemu-system-x86 ovmf mtools dosfstools gdisk busybox-static binutils sbsigntool openssl e2fsprogs
+	go run ./lab/predict $(ARGS)

@@ -31,6 +31,8 @@
 //	vtpm/server/host/archive  an exported vTPM in a file
 //	vtpm/trace             commands in words, and as packets for Wireshark, without secrets
 //	vtpm/vtpmtest          a vTPM for a test
+//	lab                    real machines: QEMU, OVMF, the vTPM, Debian's signed programs
+//	lab/predict            boots them, predicts each next boot, and compares
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells

@@ -192,24 +192,8 @@ func measureImage(r io.ReaderAt, size int64, banks []pcr.Bank, progress func(str
 	if err != nil {
 		return bootchain.Manifest{}, nil, err
 	}
-	var m bootchain.Manifest
-	for _, v := range d.Volumes {
-		measured, err := bootchain.Measure(v.Boot(), banks, progress)
-		if err != nil {
-			return m, nil, fmt.Errorf("partition %d: %w", v.Number, err)
-		}
-		measured.UUID, measured.Label, measured.FS, measured.Only = v.UUID, v.Label, v.Kind, v.Only()
-		if v.Number > 0 {
-			measured.Number, measured.Partition = v.Number, guidText(v.Partition)
-		}
-		m.Volumes = append(m.Volumes, measured)
-	}
-	return m, d.Table, nil
-}
-
-// guidText prints a GUID as it is in memory.
-func guidText(g [16]byte) string {
-	return fmt.Sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%x-%x", g[3], g[2], g[1], g[0], g[5], g[4], g[7], g[6], g[8:10], g[10:])
+	m, err := bootchain.MeasureDisk(d, banks, progress)
+	return m, d.Table, err
 }
 
 func readVariables(m *machine, f *machineFlags, here bool) error {

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/bootseal/bootseal/bootchain"
+	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/disk"
+	"github.com/bootseal/bootseal/lab"
+	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/predict"
+)
+
+// cell is what came of predicting one PCR of one boot, in all banks.
+type cell string
+
+const (
+	right   cell = "yes" // predicted, and so it was
+	unknown cell = "?"   // said to be unknown
+	wrong   cell = "NO"  // predicted, and it was not so
+)
+
+// compared are the PCRs that boot programs measure to. 10 is the running kernel's, from 15 on
+// nobody measures before the initial ramdisk.
+var compared = []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14}
+
+// result is a boot that was predicted.
+type result struct {
+	Change  string          `json:"change"`
+	Seconds float64         `json:"seconds"` // that the boot took
+	Path    string          `json:"path"`    // the likeliest, which is held against the boot
+	PCRs    map[string]cell `json:"pcrs"`    // by number
+	Doubts  []string        `json:"doubts,omitempty"`
+	// What says for a wrong prediction what was different, Kept where all about it lies.
+	What string `json:"what,omitempty"`
+	Kept string `json:"kept,omitempty"`
+}
+
+// chainResult is a scenario that was run.
+type chainResult struct {
+	Name    string   `json:"name"`
+	Chain   string   `json:"chain"`
+	Results []result `json:"results"`
+}
+
+func (c *chainResult) wrong() bool {
+	for _, r := range c.Results {
+		if r.What != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// runner boots scenarios.
+type runner struct {
+	work, keep string
+	booted     bool // the prediction gets the files of the last boot, too
+	limits     func(context.Context) (context.Context, context.CancelFunc)
+	progress   func(string)
+}
+
+// run runs a scenario. The error is of what could not be booted.
+func (r *runner) run(ctx context.Context, s scenario) (*chainResult, error) {
+	dir := filepath.Join(r.work, s.Name)
+	m, err := lab.NewMachine(dir, s.Variables)
+	if err != nil {
+		return nil, err
+	}
+	image, err := lab.CreateImage(ctx, filepath.Join(dir, "disk.img"), s.Files)
+	if err != nil {
+		return nil, err
+	}
+	out := &chainResult{Name: s.Name, Chain: s.Chain}
+	before, err := r.boot(ctx, m, image, s, 0)
+	if err != nil {
+		return out, err
+	}
+	var last bootchain.Manifest
+	if r.booted {
+		if last, _, err = measure(image); err != nil {
+			return out, err
+		}
+	}
+	for i, step := range s.Steps {
+		if err := step.apply(ctx, m, image); err != nil {
+			return out, fmt.Errorf("%s: %s: %w", s.Name, step.Change, err)
+		}
+		machine, err := machineOf(before, image)
+		if err != nil {
+			return out, fmt.Errorf("%s: %s: %w", s.Name, step.Change, err)
+		}
+		if r.booted {
+			machine.Booted = &last
+			last = machine.Files
+		}
+		if step.Enroll != nil {
+			machine.Changes.MOK = [][]byte{step.Enroll}
+		}
+		predicted, err := predict.Next(predict.Input{Machine: machine})
+		if err != nil {
+			return out, fmt.Errorf("%s: predict %s: %w", s.Name, step.Change, err)
+		}
+		after, err := r.boot(ctx, m, image, s, i+1)
+		if err != nil {
+			return out, fmt.Errorf("%w; it was predicted to take the way %s", err, predicted.Paths[0].Name)
+		}
+		b := boot{scenario: s.Name, number: i + 1, machine: machine, baseline: before, predicted: predicted, report: after, console: consoleOf(dir, i+1)}
+		res, err := b.compare(r.keep)
+		if err != nil {
+			return out, fmt.Errorf("%s: %s: %w", s.Name, step.Change, err)
+		}
+		res.Change = step.Change
+		out.Results = append(out.Results, res)
+		if res.What != "" {
+			r.progress(fmt.Sprintf("%s, boot %d: NO: %s", s.Name, i+2, res.What))
+		}
+		before = after
+	}
+	return out, nil
+}
+
+func consoleOf(dir string, number int) string {
+	return filepath.Join(dir, "console-"+strconv.Itoa(number)+".txt")
+}
+
+// boot boots once; the guest makes the next step's changes at its end.
+func (r *runner) boot(ctx context.Context, m *lab.Machine, image lab.Image, s scenario, number int) (*lab.Report, error) {
+	what, script := "the first boot", ""
+	if number > 0 {
+		what = s.Steps[number-1].Change
+	}
+	if number < len(s.Steps) {
+		script = s.Steps[number].Guest
+	}
+	ctx, cancel := r.limits(ctx)
+	defer cancel()
+	console := consoleOf(m.Dir, number)
+	report, err := m.Boot(ctx, image, script, console)
+	if err != nil {
+		return nil, fmt.Errorf("%s, boot %d, %s: %w; its console is %s", s.Name, number+1, what, err, console)
+	}
+	r.progress(fmt.Sprintf("%s, boot %d of %d, %.0f s: %s", s.Name, number+1, len(s.Steps)+1, report.Took.Seconds(), what))
+	return report, nil
+}
+
+// machineOf is what is known of a machine before it boots from the disk: what the last boot
+// reported.
+func machineOf(last *lab.Report, image lab.Image) (bootchain.Machine, error) {
+	log, err := eventlog.Parse(last.Log, eventlog.Limits{})
+	if err != nil {
+		return bootchain.Machine{}, err
+	}
+	manifest, d, err := measure(image)
+	if err != nil {
+		return bootchain.Machine{}, err
+	}
+	return bootchain.Machine{Log: log, Files: manifest, Vars: last.Vars, GPT: d.Table, PCRs: last.PCRs}, nil
+}
+
+func measure(image lab.Image) (bootchain.Manifest, *disk.Disk, error) {
+	f, err := os.Open(image.Path)
+	if err != nil {
+		return bootchain.Manifest{}, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return bootchain.Manifest{}, nil, err
+	}
+	d, err := disk.Open(f, info.Size())
+	if err != nil {
+		return bootchain.Manifest{}, nil, err
+	}
+	m, err := bootchain.MeasureDisk(d, pcr.Banks(), nil)
+	return m, d, err
+}
+
+// boot is a boot with its prediction.
+type boot struct {
+	scenario  string
+	number    int // from 0
+	machine   bootchain.Machine
+	baseline  *lab.Report
+	predicted *predict.Prediction
+	report    *lab.Report
+	console   string
+}
+
+// compare holds the likeliest way against the boot, and keeps what is wrong.
+func (b *boot) compare(keep string) (result, error) {
+	p := &b.predicted.Paths[0]
+	out := result{Seconds: b.report.Took.Seconds(), Path: p.Name, PCRs: make(map[string]cell)}
+	anyWrong := false
+	for _, i := range compared {
+		c := cellOf(p, b.report.PCRs, i)
+		out.PCRs[strconv.Itoa(i)] = c
+		anyWrong = anyWrong || c == wrong
+		if c == unknown {
+			for _, d := range p.Doubts {
+				if d.PCR == i {
+					out.Doubts = append(out.Doubts, fmt.Sprintf("PCR %d: %s", i, d.Reason))
+				}
+			}
+		}
+	}
+	if !anyWrong {
+		return out, nil
+	}
+	out.What = b.whatDiffered(p)
+	out.Kept = filepath.Join(keep, fmt.Sprintf("%s-%d", b.scenario, b.number+1))
+	return out, b.keep(out.Kept, out.What)
+}
+
+// cellOf holds one PCR of a prediction against the values that came out. A bank that was
+// predicted and did not come out, or the other way round, is wrong, too.
+func cellOf(p *predict.Path, actual pcr.Values, index int) cell {
+	c := right
+	for _, bank := range pcr.Banks() {
+		want, ok := p.PCRs.Get(bank, index)
+		got, there := actual.Get(bank, index)
+		switch {
+		case !ok:
+			c = unknown
+		case !there || !want.Equal(got):
+			return wrong
+		}
+	}
+	return c
+}
+
+// whatDiffered is one sentence.
+func (b *boot) whatDiffered(p *predict.Path) string {
+	log, err := eventlog.Parse(b.report.Log, eventlog.Limits{})
+	if err != nil {
+		return "the boot's log cannot be read: " + err.Error()
+	}
+	differences, err := p.Differences(log)
+	if err != nil {
+		return "the boot's log cannot be compared: " + err.Error()
+	}
+	if len(differences) == 0 {
+		return "the logs are the same, and so the boot's log does not explain its PCRs"
+	}
+	d := differences[0]
+	text := fmt.Sprintf("PCR %d: %s", d.PCR, d)
+	if n := len(differences) - 1; n > 0 {
+		text += fmt.Sprintf("; and %d more", n)
+	}
+	return text
+}
+
+// keep writes all about the boot into a folder.
+func (b *boot) keep(dir, what string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	console, err := os.ReadFile(b.console)
+	if err != nil {
+		return err
+	}
+	predictedLog, err := b.predicted.Paths[0].Log().Bytes()
+	if err != nil {
+		return err
+	}
+	var vars, manifest, prediction bytes.Buffer
+	if err := b.baseline.Vars.Dump(&vars); err != nil {
+		return err
+	}
+	if err := encode(&manifest, b.machine.Files); err != nil {
+		return err
+	}
+	if err := encode(&prediction, b.predicted); err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		"what.txt":               []byte(what + "\n"),
+		"baseline-eventlog.bin":  b.baseline.Log,
+		"baseline-pcrs.txt":      []byte(b.baseline.PCRs.String()),
+		"baseline-efivars.json":  vars.Bytes(),
+		"manifest.json":          manifest.Bytes(),
+		"prediction.json":        prediction.Bytes(),
+		"predicted-eventlog.bin": predictedLog,
+		"predicted-pcrs.txt":     []byte(b.predicted.Paths[0].PCRs.String()),
+		"eventlog.bin":           b.report.Log,
+		"pcrs.txt":               []byte(b.report.PCRs.String()),
+		"console.txt":            console,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

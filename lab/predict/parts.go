@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/bootseal/bootseal/lab"
+)
+
+// kernel is a kernel with an initial ramdisk of its own.
+type kernel struct {
+	Version       string // "6.1.0-56"
+	Image, Initrd []byte
+}
+
+// parts are the programs that scenarios put on their disks.
+type parts struct {
+	Shim, GRUB []byte // signed by Microsoft, and by Debian
+	Boot       []byte // systemd-boot, not signed
+	stub       string // systemd-stub's file
+	Old, New   kernel // signed by Debian
+	// Extra is a second initial ramdisk, as for microcode or a driver.
+	Extra  []byte
+	signer *lab.Signer
+	work   string
+
+	// Versions of everything, by package.
+	Versions []version
+}
+
+type version struct {
+	Package string `json:"package"`
+	Version string `json:"version"`
+}
+
+// gather fetches the packages and makes what is made of them.
+func gather(ctx context.Context, cache, work string, progress func(string)) (*parts, error) {
+	p := &parts{work: work}
+	for _, name := range []string{"qemu-system-x86", "ovmf", "busybox-static", "sbsigntool"} {
+		v, err := lab.InstalledVersion(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		p.Versions = append(p.Versions, version{name, v})
+	}
+	roots := make(map[string]string)
+	for _, name := range []string{"shim-signed", "grub-efi-amd64-signed", "systemd-boot-efi"} {
+		progress("package " + name)
+		unpacked, err := lab.Unpack(ctx, cache, name)
+		if err != nil {
+			return nil, err
+		}
+		roots[name] = unpacked.Root
+		p.Versions = append(p.Versions, version{name, unpacked.Version})
+	}
+	p.stub = filepath.Join(roots["systemd-boot-efi"], "usr/lib/systemd/boot/efi/linuxx64.efi.stub")
+	for _, f := range []struct {
+		into *[]byte
+		path string
+	}{
+		{&p.Shim, filepath.Join(roots["shim-signed"], "usr/lib/shim/shimx64.efi.signed")},
+		{&p.GRUB, filepath.Join(roots["grub-efi-amd64-signed"], "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")},
+		{&p.Boot, filepath.Join(roots["systemd-boot-efi"], "usr/lib/systemd/boot/efi/systemd-bootx64.efi")},
+	} {
+		data, err := os.ReadFile(f.path)
+		if err != nil {
+			return nil, err
+		}
+		*f.into = data
+	}
+	if err := p.gatherKernels(ctx, cache, progress); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.Extra, err = lab.Archive([]lab.ArchiveFile{{Name: "etc/extra.conf", Data: []byte("extra\n"), Mode: 0o644}}); err != nil {
+		return nil, err
+	}
+	p.signer, err = lab.NewSigner(ctx, work)
+	return p, err
+}
+
+// gatherKernels takes the two newest kernels of the distribution's series.
+func (p *parts) gatherKernels(ctx context.Context, cache string, progress func(string)) error {
+	series, err := lab.KernelSeries(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := lab.CloudKernels(ctx, series)
+	if err != nil {
+		return err
+	}
+	if len(names) < 2 {
+		return fmt.Errorf("apt knows %d signed cloud kernels %s*, and two are needed", len(names), series)
+	}
+	for i, into := range []*kernel{&p.Old, &p.New} {
+		name := names[len(names)-2+i]
+		progress("package " + name)
+		unpacked, err := lab.Unpack(ctx, cache, name)
+		if err != nil {
+			return err
+		}
+		p.Versions = append(p.Versions, version{name, unpacked.Version})
+		images, err := filepath.Glob(filepath.Join(unpacked.Root, "boot/vmlinuz-*"))
+		if err != nil || len(images) != 1 {
+			return fmt.Errorf("%s has %d kernels", name, len(images))
+		}
+		into.Version = filepath.Base(images[0])[len("vmlinuz-"):]
+		if into.Image, err = os.ReadFile(images[0]); err != nil {
+			return err
+		}
+		if into.Initrd, err = lab.Initrd(ctx, unpacked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sign signs a program with the test key that [lab.SnakeoilKeys] trust.
+func (p *parts) sign(ctx context.Context, program []byte) ([]byte, error) {
+	return p.signer.Program(ctx, program)
+}
+
+// uki makes a unified kernel image, not signed.
+func (p *parts) uki(ctx context.Context, k kernel, commandLine string) ([]byte, error) {
+	release := fmt.Sprintf("ID=debian\nPRETTY_NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"%s\"\n", k.Version)
+	return lab.UKI(ctx, p.work, p.stub, k.Image, k.Initrd, release, commandLine)
+}
