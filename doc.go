@@ -10,6 +10,9 @@
 //	bootchain/grub         GRUB's scripts: what they run, open and boot, by outcome
 //	predict                a machine and the coming files -> PCR values, with reasons
 //	seal                   policies, seal, unseal, reseal, over any go-tpm transport
+//	luks                   LUKS2 headers and the tokens in them, read-only
+//	luks/cryptsetup        changes volumes, with the program
+//	luks/recoverykey       keys that people write down
 //	attest                 evidence: an attestation key and a quote
 //	attest/verify          is the evidence authentic?
 //	manufacture            a new TPM: endorsement keys, certificates, a cloud's layout

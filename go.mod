@@ -18,6 +18,7 @@ require (
 	golang.org/x/crypto v0.50.0
 	golang.org/x/sys v0.47.0
 	golang.org/x/term v0.43.0
+	rsc.io/qr v0.2.0
 )
 
 require (

@@ -1,0 +1,167 @@
+package luks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// How many objects of a kind a header can have (section 3; LUKS2_KEYSLOTS_MAX and
+// LUKS2_TOKENS_MAX in cryptsetup).
+const (
+	MaxKeyslots = 32
+	MaxTokens   = 32
+)
+
+// Metadata is a header's JSON area (section 3), by the objects' numbers.
+type Metadata struct {
+	Keyslots map[int]Keyslot
+	// Tokens are the tokens' texts as they stand in the header. [ParseToken] reads
+	// one: so that a damaged token does not hide the others.
+	Tokens   map[int]json.RawMessage
+	Segments map[int]Segment
+	Digests  map[int]Digest
+	Config   Config
+	// Length is the JSON text's, in bytes.
+	Length int
+}
+
+// Keyslot is where the volume key rests, encrypted with a passphrase (section 3.2).
+type Keyslot struct {
+	Type    string `json:"type"`     // "luks2", "reencrypt"
+	KeySize int    `json:"key_size"` // the volume key's size in bytes
+	KDF     KDF    `json:"kdf"`
+}
+
+// KDF says how a keyslot's passphrase becomes a key.
+type KDF struct {
+	Type       string `json:"type"` // "argon2id", "argon2i", "pbkdf2"
+	Hash       string `json:"hash,omitempty"`
+	Iterations int    `json:"iterations,omitempty"` // pbkdf2
+	Time       int    `json:"time,omitempty"`       // argon2: passes
+	Memory     int    `json:"memory,omitempty"`     // argon2: KiB
+	CPUs       int    `json:"cpus,omitempty"`       // argon2: lanes
+}
+
+// Segment is a part of the device that holds data (section 3.3).
+type Segment struct {
+	Type       string `json:"type"`   // "crypt"
+	Offset     string `json:"offset"` // bytes, decimal
+	Size       string `json:"size"`   // bytes, decimal, or "dynamic"
+	Encryption string `json:"encryption"`
+	SectorSize int    `json:"sector_size"` // bytes
+}
+
+// Digest is what a volume key is checked against (section 3.4).
+type Digest struct {
+	Type       string   `json:"type"`
+	Hash       string   `json:"hash"`
+	Iterations int      `json:"iterations"`
+	Keyslots   []string `json:"keyslots"`
+	Segments   []string `json:"segments"`
+}
+
+// Config is the header's own (section 3.6). Sizes are bytes, in decimal.
+type Config struct {
+	JSONSize     string   `json:"json_size"`
+	KeyslotsSize string   `json:"keyslots_size"`
+	Flags        []string `json:"flags"`
+}
+
+// ParseMetadata reads a header's JSON text, as it stands in the header and as
+// `cryptsetup luksDump --dump-json-metadata` prints it.
+func ParseMetadata(text []byte) (*Metadata, error) {
+	o, err := parseObject(text)
+	if err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	m := &Metadata{Length: len(text)}
+	m.Keyslots = section[Keyslot](o, "keyslots")
+	m.Tokens = section[json.RawMessage](o, "tokens")
+	m.Segments = section[Segment](o, "segments")
+	m.Digests = section[Digest](o, "digests")
+	if raw := o.must("config"); raw != nil {
+		o.fail("config", json.Unmarshal(raw, &m.Config))
+	}
+	if o.err != nil {
+		return nil, fmt.Errorf("metadata: %w", o.err)
+	}
+	return m, nil
+}
+
+// section reads an object whose members are named by numbers.
+func section[T any](o *object, name string) map[int]T {
+	raw := o.must(name)
+	if raw == nil {
+		return nil
+	}
+	members, err := parseObject(raw)
+	if err != nil {
+		o.fail(name, err)
+		return nil
+	}
+	all := make(map[int]T, min(len(members.fields), MaxTokens))
+	for _, f := range members.fields {
+		id, err := parseID(f.Name)
+		if err != nil {
+			o.fail(name, err)
+			return nil
+		}
+		var v T
+		if err := json.Unmarshal(f.Value, &v); err != nil {
+			o.fail(name, fmt.Errorf("%d: %w", id, err))
+			return nil
+		}
+		all[id] = v
+	}
+	return all
+}
+
+// TokenIDs returns the tokens' numbers in ascending order, which is the order in
+// which cryptsetup tries them.
+func (m *Metadata) TokenIDs() []int { return slices.Sorted(maps.Keys(m.Tokens)) }
+
+// ErrFull is returned where no number is free, or no byte.
+var ErrFull = errors.New("the header is full")
+
+// FreeToken returns the lowest number that no token has.
+func (m *Metadata) FreeToken() (int, error) { return free(m.Tokens, MaxTokens, "tokens") }
+
+// FreeKeyslot returns the lowest number that no keyslot has. There may be no room
+// for its key material all the same; cryptsetup says so.
+func (m *Metadata) FreeKeyslot() (int, error) { return free(m.Keyslots, MaxKeyslots, "keyslots") }
+
+func free[T any](used map[int]T, limit int, what string) (int, error) {
+	for id := range limit {
+		if _, ok := used[id]; !ok {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: all %d %s are in use", ErrFull, limit, what)
+}
+
+// Room is what a header has left for tokens.
+type Room struct {
+	Tokens   int // numbers that are free, of [MaxTokens]
+	Keyslots int // numbers that are free, of [MaxKeyslots]
+	Bytes    int // bytes of JSON that are free
+}
+
+// Room returns what is left for tokens.
+func (h *Header) Room() Room {
+	// cryptsetup keeps a zero byte behind the text.
+	free := int(h.Size) - binarySize - 1 - h.Metadata.Length
+	return Room{
+		Tokens:   MaxTokens - len(h.Metadata.Tokens),
+		Keyslots: MaxKeyslots - len(h.Metadata.Keyslots),
+		Bytes:    max(free, 0),
+	}
+}
+
+// Cost returns how many bytes of a header a token takes whose text has the length,
+// in the form that Token.MarshalJSON returns: its name, quotes, a colon and a comma
+// come on top.
+func Cost(id, length int) int { return length + len(strconv.Itoa(id)) + len(`"":,`) }
