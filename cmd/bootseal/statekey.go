@@ -137,15 +137,18 @@ func (k *stateKey) countedIn(url string) error {
 	return nil
 }
 
-// open opens the state in the directory.
-func (k *stateKey) open(dir string) (*store.Directory, error) {
-	o, err := k.optionsOf(dir, "")
+// open opens the state of the place.
+func (k *stateKey) open(p swtpmPlace) (*store.Directory, error) {
+	o, err := k.optionsOf(p.path, "")
 	if err != nil {
 		return nil, err
 	}
-	state, err := store.OpenDirectoryOptions(dir, o)
+	if p.file && o.Counter != nil {
+		return nil, fmt.Errorf("%s: only a state in a directory of its own can be counted: use dir://", p)
+	}
+	state, err := p.open(o)
 	if err != nil {
-		return nil, stateRemedy(dir, err)
+		return nil, stateRemedy(p.path, err)
 	}
 	return state, nil
 }
@@ -194,11 +197,16 @@ func stateRemedy(dir string, err error) error {
 
 // openState opens the state in a directory with the --state-key.
 func (a *app) openState(dir string) (*store.Directory, error) {
+	return a.openPlace(swtpmPlace{path: dir})
+}
+
+// openPlace opens the state of a place with the --state-key.
+func (a *app) openPlace(p swtpmPlace) (*store.Directory, error) {
 	k, err := a.openStateKey()
 	if err != nil {
 		return nil, err
 	}
-	return k.open(dir)
+	return k.open(p)
 }
 
 // openStateKey opens the --state-key, with the --state-counter.
@@ -219,7 +227,7 @@ func (a *app) openEmbeddedState(dir string) (*store.Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.open(dir)
+	return k.open(swtpmPlace{path: dir})
 }
 
 // hostTPM opens the TPM of this machine, for verbs that serve or look at a vTPM: --tpm

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/bootseal/bootseal/vtpm"
@@ -20,7 +19,7 @@ const swtpmVersion = "0.10.0"
 var swtpmFeatures = []string{
 	"tpm-2.0", "tpm-send-command-header", "flags-opt-startup", "flags-opt-disable-auto-shutdown",
 	"ctrl-opt-terminate", "cmdarg-seccomp", "cmdarg-key-fd", "cmdarg-pwd-fd", "cmdarg-print-states",
-	"cmdarg-chroot", "cmdarg-migration", "nvram-backend-dir", "cmdarg-profile", "cmdarg-print-profiles",
+	"cmdarg-chroot", "cmdarg-migration", "nvram-backend-dir", "nvram-backend-file", "cmdarg-profile", "cmdarg-print-profiles",
 	"cmdarg-print-info", "tpmstate-opt-lock", "tpmstate-dir-backend-opt-backup",
 	"tpmstate-dir-backend-opt-fsync", "systemd-notify", "rsa-keysize-1024", "rsa-keysize-2048", "rsa-keysize-3072",
 	"rsa-keysize-4096",
@@ -36,7 +35,7 @@ func (a *app) printCapabilities() error {
 
 // printStates says whether there is a state, without opening it: a TPM may be using it.
 func (a *app) printStates(f *swtpmFlags) error {
-	dir, err := f.stateDir()
+	place, err := f.place()
 	if err != nil {
 		return err
 	}
@@ -45,7 +44,7 @@ func (a *app) printStates(f *swtpmFlags) error {
 		Size int64  `json:"size"`
 	}
 	states := []state{}
-	if info, err := os.Stat(filepath.Join(dir, "state")); err == nil {
+	if info, err := os.Stat(place.stateFile()); err == nil {
 		states = append(states, state{"permall", info.Size()})
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err

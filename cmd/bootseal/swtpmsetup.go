@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,7 +87,7 @@ func (f *swtpmFlags) keys(a *app, o *server.SwtpmOptions) error {
 	if err != nil {
 		return err
 	}
-	dir, err := f.stateDir()
+	place, err := f.place()
 	if err != nil {
 		return err
 	}
@@ -101,18 +99,16 @@ func (f *swtpmFlags) keys(a *app, o *server.SwtpmOptions) error {
 		return errors.New("--key and --state-key exclude each other")
 	}
 	o.FileKey = key != nil || a.stateKey != ""
-	openState := a.openState
+	openState := a.openPlace
 	if key != nil {
-		openState = func(dir string) (*store.Directory, error) {
-			return store.OpenDirectoryOptions(dir, store.Options{Key: key})
-		}
+		openState = func(p swtpmPlace) (*store.Directory, error) { return p.open(store.Options{Key: key}) }
 	}
 	primes, err := newPrimes(f.primes) // until the process ends
 	if err != nil {
 		return err
 	}
 	o.Open = func() (*vtpm.TPM, io.Closer, error) {
-		state, err := openState(dir)
+		state, err := openState(place)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -150,52 +146,37 @@ func (f *swtpmFlags) tpmProfile() (vtpm.Profile, error) {
 	return profileOf(string(text))
 }
 
-// stateDir returns the state's directory. One with the state of swtpm is refused: it
-// must not look as if the TPM had lost its keys.
-func (f *swtpmFlags) stateDir() (string, error) {
+// place returns where the state is.
+func (f *swtpmFlags) place() (p swtpmPlace, err error) {
 	o, err := parseOptions("tpmstate", f.state, "dir", "mode", "backend-uri", "lock", "backup", "fsync")
 	if err != nil {
-		return "", err
+		return p, err
 	}
 	if _, err := o.number("mode", 8, 0); err != nil { // bootseal's files are the owner's
-		return "", err
+		return p, err
 	}
 	// The state is always locked and on disk, and a backup of it would be an older state.
 	for _, word := range []string{"lock", "backup", "fsync"} {
 		if _, err := o.yes(word); err != nil {
-			return "", err
+			return p, err
 		}
 	}
-	dir := o.values["dir"]
+	p.path = o.values["dir"]
 	if o.has("dir") && o.has("backend-uri") {
-		return "", errors.New("--tpmstate: dir and backend-uri exclude each other")
+		return p, errors.New("--tpmstate: dir and backend-uri exclude each other")
 	}
-	if uri := o.values["backend-uri"]; uri != "" {
-		var ok bool
-		if dir, ok = strings.CutPrefix(uri, "dir://"); !ok {
-			return "", fmt.Errorf("--tpmstate: backend-uri=%s: only dir:// is supported, a state is a directory", uri)
+	if o.has("backend-uri") {
+		if p, err = placeOf(o.values["backend-uri"]); err != nil {
+			return p, err
 		}
 	}
-	if dir == "" {
-		dir = os.Getenv("TPM_PATH")
+	if p.path == "" {
+		p.path = os.Getenv("TPM_PATH")
 	}
-	if dir == "" {
-		return "", errors.New("--tpmstate dir=DIR is missing, and TPM_PATH is not set")
+	if p.path == "" {
+		return p, errors.New("--tpmstate dir=DIR is missing, and TPM_PATH is not set")
 	}
-	return dir, refuseSwtpmState(dir)
-}
-
-// refuseSwtpmState returns an error for a directory with a state of swtpm.
-func refuseSwtpmState(dir string) error {
-	if name := filepath.Join(dir, swtpmFile); fileExists(name) {
-		return fmt.Errorf("%s is the state of swtpm: bootseal vtpm import --from-swtpm moves it; move it away if that is done", name)
-	}
-	return nil
-}
-
-func fileExists(name string) bool {
-	_, err := os.Stat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+	return p, p.refuseSwtpm()
 }
 
 // openLog returns where errors go that no client is told.

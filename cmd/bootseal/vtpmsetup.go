@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/bootseal/bootseal/vtpm"
@@ -144,30 +143,29 @@ func (f *setupFlags) defineAccepted(cmd *cobra.Command) {
 	}
 }
 
-// stateDir returns the state's directory.
-func (f *setupFlags) stateDir() (string, error) {
-	if f.state == "" {
-		return "", errors.New("--tpmstate DIR is missing")
+// place returns where the state is: DIR, or a URI of swtpm's.
+func (f *setupFlags) place() (p swtpmPlace, err error) {
+	switch {
+	case f.state == "":
+		return p, errors.New("--tpmstate DIR is missing")
+	case strings.Contains(f.state, "://"):
+		if p, err = placeOf(f.state); err != nil {
+			return p, err
+		}
+	default:
+		p.path = f.state
 	}
-	dir, _ := strings.CutPrefix(f.state, "dir://")
-	if strings.HasPrefix(dir, "file://") {
-		return "", fmt.Errorf("--tpmstate %s: only a directory is supported, DIR or dir://DIR", f.state)
-	}
-	return dir, refuseSwtpmState(dir)
+	return p, p.refuseSwtpm()
 }
 
-// there reports whether there is a TPM in the directory, without opening it: another process
-// may be using it, and its key is not needed. A state's file is there only when it is whole.
-func there(dir string) bool { return fileExists(filepath.Join(dir, "state")) }
-
 // open opens the state.
-func (f *setupFlags) open(a *app, dir string) (*store.Directory, error) {
+func (f *setupFlags) open(a *app, p swtpmPlace) (*store.Directory, error) {
 	spec, err := f.keySpec()
 	if err != nil {
 		return nil, err
 	}
 	if spec == "" {
-		return a.openState(dir)
+		return a.openPlace(p)
 	}
 	if a.stateKey != "" {
 		return nil, errors.New("--state-key excludes --keyfile and --pwdfile")
@@ -177,7 +175,7 @@ func (f *setupFlags) open(a *app, dir string) (*store.Directory, error) {
 		return nil, err
 	}
 	defer clear(key)
-	return store.OpenDirectoryOptions(dir, store.Options{Key: key})
+	return p.open(store.Options{Key: key})
 }
 
 // keySpec returns what --key of `vtpm socket` would be.

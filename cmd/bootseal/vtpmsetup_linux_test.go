@@ -81,7 +81,7 @@ func TestSetupKilled(t *testing.T) {
 		if first.Wait() != nil {
 			killed++
 		}
-		if there(filepath.Join(dir, "tpm")) {
+		if (swtpmPlace{path: filepath.Join(dir, "tpm")}).there() {
 			whole++
 			wantSetUp(t, dir)
 		}
@@ -151,7 +151,7 @@ func TestSetupFullDisk(t *testing.T) {
 		if code != exitError || !strings.Contains(message, "no space left") {
 			t.Errorf("with %d bytes: exit code %d, %s", leave, code, message)
 		}
-		if there(filepath.Join(dir, "tpm")) {
+		if (swtpmPlace{path: filepath.Join(dir, "tpm")}).there() {
 			t.Errorf("with %d bytes: there is a TPM", leave)
 		}
 	}

@@ -62,7 +62,7 @@ func (f *setupFlags) openLog(a *app) (io.Writer, func() error, error) {
 
 // setupState makes a TPM in the state's directory, or changes the one that is there.
 func (a *app) setupState(ctx context.Context, f *setupFlags, say io.Writer) error {
-	dir, err := f.stateDir()
+	place, err := f.place()
 	if err != nil {
 		return err
 	}
@@ -75,10 +75,10 @@ func (a *app) setupState(ctx context.Context, f *setupFlags, say io.Writer) erro
 		return err
 	}
 	if f.reconfigure {
-		return a.reconfigure(f, dir, banks, say)
+		return a.reconfigure(f, place, banks, say)
 	}
-	if there(dir) && !f.overwrite {
-		return a.keep(f, dir, say)
+	if place.there() && !f.overwrite {
+		return a.keep(f, place, say)
 	}
 	o, err := f.options(conf)
 	if err != nil {
@@ -95,12 +95,12 @@ func (a *app) setupState(ctx context.Context, f *setupFlags, say io.Writer) erro
 		}
 	}
 	o.Progress = a.setupProgress()
-	state, err := f.open(a, dir)
+	state, err := f.open(a, place)
 	if err != nil {
 		return err
 	}
-	if there(dir) && !f.overwrite { // another setup was faster
-		return errors.Join(state.Close(), a.keep(f, dir, say))
+	if place.there() && !f.overwrite { // another setup was faster
+		return errors.Join(state.Close(), a.keep(f, place, say))
 	}
 	r, err := manufacture.Create(vtpm.Options{Store: state, Profile: profile}, o)
 	if err = errors.Join(err, state.Close()); err != nil {
@@ -110,26 +110,26 @@ func (a *app) setupState(ctx context.Context, f *setupFlags, say io.Writer) erro
 }
 
 // keep leaves the TPM that is there.
-func (a *app) keep(f *setupFlags, dir string, say io.Writer) error {
+func (a *app) keep(f *setupFlags, place swtpmPlace, say io.Writer) error {
 	if f.notOverwrite {
-		return a.printKept(say, dir)
+		return a.printKept(say, place.path)
 	}
-	return &noError{fmt.Sprintf("there is a TPM in %s: --overwrite replaces it, --not-overwrite keeps it", dir)}
+	return &noError{fmt.Sprintf("there is a TPM in %s: --overwrite replaces it, --not-overwrite keeps it", place)}
 }
 
-func (a *app) reconfigure(f *setupFlags, dir string, banks []pcr.Bank, say io.Writer) error {
+func (a *app) reconfigure(f *setupFlags, place swtpmPlace, banks []pcr.Bank, say io.Writer) error {
 	switch {
 	case f.createEK || f.ekCert || f.platformCert || f.createSPK:
 		return errors.New("--reconfigure changes PCR banks only: it creates no keys and no certificates")
 	case f.profile+f.profileName+f.profileFile != "":
 		return errors.New("--reconfigure does not change the profile")
-	case !there(dir):
-		return fmt.Errorf("there is no TPM in %s", dir)
+	case !place.there():
+		return fmt.Errorf("there is no TPM in %s", place)
 	case banks == nil:
 		_, err := fmt.Fprintln(say, "The PCR banks stay as they are.")
 		return err
 	}
-	state, err := f.open(a, dir)
+	state, err := f.open(a, place)
 	if err != nil {
 		return err
 	}

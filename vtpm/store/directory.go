@@ -51,16 +51,30 @@ func OpenDirectory(dir string) (*Directory, error) {
 // That the whole file is an older one of the same instance, or gone, is a
 // *RollbackError with a counter, and is not noticed without.
 func OpenDirectoryOptions(dir string, o Options) (*Directory, error) {
-	if err := makeDirectory(filepath.Clean(dir)); err != nil {
+	return openPlace(osFiles{dir: dir}, o)
+}
+
+// OpenFile is OpenDirectoryOptions for a state that is a file, in a directory with other
+// things in it. Beside it are files with its name: NAME.lock, and NAME.new while it is
+// written anew. A symbolic link stands for the file that it leads to.
+func OpenFile(path string, o Options) (*Directory, error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	return openPlace(osFiles{filepath.Dir(path), filepath.Base(path)}, o)
+}
+
+func openPlace(files osFiles, o Options) (*Directory, error) {
+	if err := makeDirectory(filepath.Clean(files.dir)); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	lock, err := lockExclusive(filepath.Join(dir, lockFile))
+	lock, err := lockExclusive(files.path(lockFile))
 	if err != nil {
 		return nil, err
 	}
-	d, err := openFiles(osFiles(dir), lock, o)
+	d, err := openFiles(files, lock, o)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", files.path(stateFile), err), lock.Close())
 	}
 	return d, nil
 }

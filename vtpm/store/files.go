@@ -35,10 +35,16 @@ type file interface {
 	Datasync() error
 }
 
-// osFiles is a directory of the operating system.
-type osFiles string
+// osFiles is a directory of the operating system. With a base the state is the
+// file of that name, among others.
+type osFiles struct{ dir, base string }
 
-func (d osFiles) path(name string) string { return filepath.Join(string(d), name) }
+func (d osFiles) path(name string) string {
+	if d.base != "" {
+		name = map[string]string{stateFile: d.base, newFile: d.base + ".new", lockFile: d.base + ".lock"}[name]
+	}
+	return filepath.Join(d.dir, name)
+}
 
 func (d osFiles) open(name string, flag int) (file, error) {
 	f, err := os.OpenFile(d.path(name), flag, 0o600)
@@ -54,7 +60,7 @@ func (d osFiles) Create(name string) (file, error) {
 }
 func (d osFiles) Rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }
 func (d osFiles) Remove(name string) error     { return os.Remove(d.path(name)) }
-func (d osFiles) Sync() error                  { return syncDirectory(string(d)) }
+func (d osFiles) Sync() error                  { return syncDirectory(d.dir) }
 
 type osFile struct{ *os.File }
 

@@ -35,7 +35,8 @@ func Inspect(dir string, o Options) (info Info, refused, err error) {
 		return Info{}, nil, err
 	}
 	defer clear(o.Key)
-	f, err := osFiles(dir).Open(stateFile)
+	files := osFiles{dir: dir}
+	f, err := files.Open(stateFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		_, refused = checkCount(nil, false, o)
 		return Info{}, refused, err
@@ -44,7 +45,7 @@ func Inspect(dir string, o Options) (info Info, refused, err error) {
 		return Info{}, nil, err
 	}
 	defer f.Close()
-	lock, err := lockExclusive(filepath.Join(dir, lockFile))
+	lock, err := lockExclusive(files.path(lockFile))
 	if err != nil {
 		return Info{}, nil, err
 	}
