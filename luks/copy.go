@@ -50,14 +50,30 @@ var (
 	magicSecondary = []byte("SKUL\xba\xbe")
 )
 
-// readCopy reads and checks the copy at the offset, and returns it with its JSON text.
-func readCopy(r io.ReaderAt, offset int64, which Which) (*Copy, []byte, error) {
+// errRead marks what the device said, as opposed to what is on it.
+var errRead = errors.New("it cannot be read")
+
+// readCopy reads and checks the copy at the offset, its metadata included.
+func readCopy(r io.ReaderAt, offset int64, which Which) (*Header, error) {
+	c, text, err := readText(r, offset, which)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ParseMetadata(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Header{Copy: *c, Metadata: m}, nil
+}
+
+// readText reads and checks the copy at the offset, and returns it with its JSON text.
+func readText(r io.ReaderAt, offset int64, which Which) (*Copy, []byte, error) {
 	head := make([]byte, binaryUsed)
 	if err := readFull(r, head, offset); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, nil, ErrNotLUKS
 		}
-		return nil, nil, fmt.Errorf("read %d bytes at %d: %w", len(head), offset, err)
+		return nil, nil, err
 	}
 	c, sum, err := parseBinary(head, offset, which)
 	if err != nil {
@@ -65,7 +81,7 @@ func readCopy(r io.ReaderAt, offset int64, which Which) (*Copy, []byte, error) {
 	}
 	whole := make([]byte, c.Size)
 	if err := readFull(r, whole, offset); err != nil {
-		return nil, nil, fmt.Errorf("read %d bytes at %d: %w", c.Size, offset, err)
+		return nil, nil, err
 	}
 	if !bytes.Equal(head, whole[:binaryUsed]) {
 		return nil, nil, errors.New("it changed while it was read")
@@ -151,7 +167,9 @@ func readFull(r io.ReaderAt, p []byte, offset int64) error {
 	case n == len(p):
 		return nil
 	case err == nil, errors.Is(err, io.EOF):
-		return io.ErrUnexpectedEOF
+		err = io.ErrUnexpectedEOF
+	default:
+		err = fmt.Errorf("%w: %w", errRead, err)
 	}
-	return err
+	return fmt.Errorf("read %d bytes at %d: %w", len(p), offset, err)
 }

@@ -33,54 +33,55 @@ type Header struct {
 //
 // It fails with [ErrNotLUKS], [ErrLUKS1], [ErrDamaged], or the reader's error.
 func Read(r io.ReaderAt) (*Header, error) {
-	first, firstText, firstErr := readCopy(r, 0, Primary)
+	first, firstErr := readCopy(r, 0, Primary)
 	if errors.Is(firstErr, ErrLUKS1) {
 		return nil, firstErr
 	}
-	second, secondText, secondErr := readSecondary(r, first)
+	second, secondErr := readSecondary(r, first)
 	switch {
+	case firstErr == nil && secondErr == nil:
+		return newer(first, second), nil
+	case firstErr == nil:
+		first.Stale = fmt.Errorf("secondary copy: %w", secondErr)
+		return first, nil
+	case secondErr == nil:
+		second.Stale = fmt.Errorf("primary copy: %w", firstErr)
+		return second, nil
 	case errors.Is(firstErr, ErrNotLUKS) && errors.Is(secondErr, ErrNotLUKS):
 		return nil, ErrNotLUKS
-	case firstErr != nil && secondErr != nil:
-		return nil, fmt.Errorf("%w: primary copy: %w; secondary copy: %w", ErrDamaged, firstErr, secondErr)
+	case errors.Is(firstErr, errRead):
+		return nil, fmt.Errorf("LUKS header: %w", firstErr)
 	}
-	var h Header
-	var text []byte
+	return nil, fmt.Errorf("%w: primary copy: %w; secondary copy: %w", ErrDamaged, firstErr, secondErr)
+}
+
+// newer returns the copy that counts of two valid ones.
+func newer(first, second *Header) *Header {
 	switch {
-	case secondErr != nil:
-		h, text = Header{Copy: *first, Stale: fmt.Errorf("secondary copy: %w", secondErr)}, firstText
-	case firstErr != nil:
-		h, text = Header{Copy: *second, Stale: fmt.Errorf("primary copy: %w", firstErr)}, secondText
 	case second.SeqID > first.SeqID:
-		h, text = Header{Copy: *second, Stale: fmt.Errorf("primary copy: sequence number %d is behind %d", first.SeqID, second.SeqID)}, secondText
-	default:
-		h, text = Header{Copy: *first}, firstText
-		if second.SeqID < first.SeqID {
-			h.Stale = fmt.Errorf("secondary copy: sequence number %d is behind %d", second.SeqID, first.SeqID)
-		}
+		second.Stale = fmt.Errorf("primary copy: sequence number %d is behind %d", first.SeqID, second.SeqID)
+		return second
+	case second.SeqID < first.SeqID:
+		first.Stale = fmt.Errorf("secondary copy: sequence number %d is behind %d", second.SeqID, first.SeqID)
 	}
-	var err error
-	if h.Metadata, err = ParseMetadata(text); err != nil {
-		return nil, fmt.Errorf("%w: %s copy: %w", ErrDamaged, h.Which, err)
-	}
-	return &h, nil
+	return first
 }
 
 // readSecondary reads the copy behind the first, or looks for it at every place
 // where it can be when there is no first (section 2.1, "Binary Header").
-func readSecondary(r io.ReaderAt, first *Copy) (*Copy, []byte, error) {
+func readSecondary(r io.ReaderAt, first *Header) (*Header, error) {
 	if first != nil {
 		return readCopy(r, first.Size, Secondary)
 	}
 	found := ErrNotLUKS
 	for _, size := range sizes {
-		c, text, err := readCopy(r, size, Secondary)
+		h, err := readCopy(r, size, Secondary)
 		if err == nil {
-			return c, text, nil
+			return h, nil
 		}
 		if errors.Is(found, ErrNotLUKS) {
 			found = err // what is wrong with the first that looks like one
 		}
 	}
-	return nil, nil, found
+	return nil, found
 }

@@ -49,6 +49,7 @@ func TestReadTakesTheGoodCopy(t *testing.T) {
 		{"a byte of the secondary flipped", func(_, s []byte) { s[100] ^= 1 }, Primary, "secondary copy: the checksum does not match"},
 		{"a write that ended between the copies", func(p, _ []byte) { setSeqID(p, 1000) }, Primary, "is behind 1000"},
 		{"a secondary that is newer", func(_, s []byte) { setSeqID(s, 1000) }, Secondary, "is behind 1000"},
+		{"a text that is no JSON, with its checksum", func(p, _ []byte) { p[binarySize] = '['; resum(p) }, Secondary, "primary copy: metadata: not a JSON object"},
 		{"a primary moved here from elsewhere", func(p, _ []byte) { p[263] = 1; resum(p) }, Secondary, "it says to be at offset 1"},
 	} {
 		b := sample(t)
@@ -90,7 +91,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a size of nothing", both(func(c []byte) { clear(c[8:16]) }), ErrDamaged, "a header of 0 bytes"},
 		{"a text without end", both(func(c []byte) { copy(c[binarySize:], bytes.Repeat([]byte(" "), len(c))) }), ErrDamaged, "the JSON area has no end"},
 		{"a label without end", both(func(c []byte) { copy(c[24:72], bytes.Repeat([]byte("x"), 48)) }), ErrDamaged, "the label has no end"},
-		{"an unknown checksum", both(func(c []byte) { copy(c[72:], "md5\x00") }), ErrDamaged, `checksum algorithm "md5" is not known`},
+		{"a checksum that is not known", both(func(c []byte) { copy(c[72:], "md5\x00") }), ErrDamaged, `checksum algorithm "md5" is not known`},
 		{"an empty text", both(func(c []byte) { clear(c[binarySize:]) }), ErrDamaged, "metadata: not JSON"},
 	} {
 		_, err := Read(bytes.NewReader(c.change(sample(t))))
@@ -103,7 +104,7 @@ func TestReadRefuses(t *testing.T) {
 func TestReadReturnsTheReadersError(t *testing.T) {
 	broken := errors.New("input/output error")
 	_, err := Read(readerAt{iotest.ErrReader(broken)})
-	if !errors.Is(err, broken) {
+	if !errors.Is(err, broken) || errors.Is(err, ErrDamaged) {
 		t.Error(err)
 	}
 }

@@ -175,24 +175,23 @@ const (
 	Systemd257 = 257 // two shards
 )
 
-// MarshalJSON writes the token for the newest systemd. For another one use
-// [SystemdTPM2.For].
-func (t *SystemdTPM2) MarshalJSON() ([]byte, error) { return t.For(Systemd257) }
+// MarshalJSON writes the token in the form of the newest systemd, whether or not that
+// can use it: what was read can be shown and written. For a token that a certain
+// systemd shall open use [SystemdTPM2.For].
+func (t *SystemdTPM2) MarshalJSON() ([]byte, error) { return t.write(false) }
 
 // For writes the token for the release of systemd that will read it, 252 or later.
 // It fails where that release would take the token for something else: an old one
 // ignores the fields that it does not know, uses another parent and derives a PIN
 // in another way.
 func (t *SystemdTPM2) For(release int) ([]byte, error) {
-	if err := t.Check(); err != nil {
-		return nil, fmt.Errorf("token (%s): %w", typeSystemdTPM2, err)
-	}
 	old := release < Systemd255
 	for _, rule := range []struct {
 		broken bool
 		why    string
 	}{
 		{release < Systemd252, "it knows no tokens that bootseal can write: 252 is the oldest"},
+		{len(t.Keyslots) != 1, fmt.Sprintf("it reads tokens of one keyslot, and this has %d", len(t.Keyslots))},
 		{old && t.SRK != nil, "it ignores the SRK and makes another parent: seal to its template, and leave the SRK out"},
 		{old && len(t.Salt) > 0, "it does not salt PINs: seal with an unsalted one"},
 		{old && (t.PCRLock || t.PCRLockNV != nil), "it has no pcrlock"},
@@ -206,6 +205,9 @@ func (t *SystemdTPM2) For(release int) ([]byte, error) {
 }
 
 func (t *SystemdTPM2) write(old bool) ([]byte, error) {
+	if err := t.Check(); err != nil {
+		return nil, fmt.Errorf("token (%s): %w", typeSystemdTPM2, err)
+	}
 	w := begin(t, nil)
 	w.add("tpm2-blob", oneOrAll(t.Shards, func(s Shard) string { return base64.StdEncoding.EncodeToString(s.Bytes()) }))
 	w.add("tpm2-pcrs", indexes(t.PCRs))

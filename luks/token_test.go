@@ -110,6 +110,7 @@ func TestForRefusesWhatTheTargetWouldMisread(t *testing.T) {
 		says    string
 	}{
 		{251, func(*SystemdTPM2) {}, "252 is the oldest"},
+		{252, func(s *SystemdTPM2) { s.Keyslots = nil }, "it reads tokens of one keyslot, and this has 0"},
 		{252, func(s *SystemdTPM2) { s.SRK = newest(t).SRK }, "it ignores the SRK"},
 		{254, func(s *SystemdTPM2) { s.PIN, s.Salt = true, make([]byte, 32) }, "it does not salt PINs"},
 		{252, func(s *SystemdTPM2) { s.PCRLock = true }, "it has no pcrlock"},

@@ -1,0 +1,39 @@
+/* bytoken FILE DEVICE TOKEN: opens a LUKS2 volume by a token as systemd-cryptsetup does, without
+ * device-mapper: no name is given, so that libcryptsetup only looks whether the passphrase that
+ * systemd's plugin has from the TPM opens a keyslot. It prints that keyslot's number. cryptsetup,
+ * the program, cannot tell the plugin which TPM to use. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of libcryptsetup.h, whose package is not needed for so little. */
+struct crypt_device;
+int crypt_init(struct crypt_device **cd, const char *device);
+int crypt_load(struct crypt_device *cd, const char *type, void *params);
+int crypt_activate_by_token(struct crypt_device *cd, const char *name, int token, void *usrptr, uint32_t flags);
+void crypt_free(struct crypt_device *cd);
+
+/* What systemd's plugin takes as usrptr; later releases have one path more. */
+struct params {
+	uint32_t search_pcr_mask;
+	const char *device, *signature_path, *pcrlock_path;
+};
+
+int main(int argc, char **argv) {
+	struct crypt_device *cd = NULL;
+	struct params params = {.search_pcr_mask = UINT32_MAX}; /* any PCRs */
+	int r;
+
+	if (argc != 4)
+		return 2;
+	params.device = argv[2];
+	if ((r = crypt_init(&cd, argv[1])) >= 0 && (r = crypt_load(cd, "LUKS2", NULL)) >= 0)
+		r = crypt_activate_by_token(cd, NULL, atoi(argv[3]), &params, 0);
+	if (r < 0)
+		fprintf(stderr, "%s\n", strerror(-r));
+	else
+		printf("%d\n", r);
+	crypt_free(cd);
+	return r < 0;
+}
