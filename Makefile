@@ -31,5 +31,5 @@ interop: ## swtpm's and tpm2 tools, and QEMU with real firmware, on the vTPM; in
 	conformance/interop/run --install
 
 lab-predict: ## new boots under QEMU, predicted and compared; ARGS="-run grub"; installs what it needs
-	conformance/install qemu-system-x86 ovmf mtools dosfstools gdisk busybox-static binutils sbsigntool openssl e2fsprogs
+	conformance/install qemu-system-x86 ovmf mtools dosfstools gdisk busybox-static binutils sbsigntool openssl e2fsprogs xz-utils
 	go run ./lab/predict $(ARGS)

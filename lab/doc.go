@@ -10,7 +10,7 @@
 //	vm.go        a machine that keeps its TPM and its variables from boot to boot
 //
 // Nothing needs root but what installs packages. Programs that are called: apt-get, apt-cache,
-// dpkg, sgdisk, mkfs.fat, mtools, objcopy, openssl, sbsigntool's, qemu-system-x86_64.
+// dpkg, sgdisk, mkfs.fat, mtools, ldd, xz, objcopy, openssl, sbsigntool's, qemu-system-x86_64.
 package lab
 
 import (

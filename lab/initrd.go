@@ -26,7 +26,7 @@ func Initrd(ctx context.Context, kernel Package) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the guest's shell (install busybox-static): %w", err)
 	}
-	module, err := moduleOf(kernel, "efivarfs.ko")
+	module, err := moduleOf(ctx, kernel, "efivarfs.ko")
 	if err != nil {
 		return nil, err
 	}
@@ -61,21 +61,24 @@ func withLibraries(ctx context.Context, program string) ([]ArchiveFile, error) {
 	return out, nil
 }
 
-// moduleOf returns a kernel module of a package.
-func moduleOf(kernel Package, name string) ([]byte, error) {
+// moduleOf returns a kernel module of a package, unpacked.
+func moduleOf(ctx context.Context, kernel Package, name string) ([]byte, error) {
 	var found string
-	err := filepath.WalkDir(filepath.Join(kernel.Root), func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.Name() == name {
+	err := filepath.WalkDir(kernel.Root, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && strings.TrimSuffix(d.Name(), ".xz") == name {
 			found = p
 			return fs.SkipAll
 		}
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if found == "" {
-		return nil, fmt.Errorf("%s has no module %s that is not compressed", kernel.Name, name)
+	case found == "":
+		return nil, fmt.Errorf("%s has no module %s", kernel.Name, name)
+	case strings.HasSuffix(found, ".xz"):
+		data, err := output(ctx, "xz", "-dc", found)
+		return []byte(data), err
 	}
 	return os.ReadFile(found)
 }

@@ -69,13 +69,13 @@ func InstalledVersion(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the package %s is not installed: %w", name, err)
 	}
-	return v, nil
+	return strings.TrimSpace(v), nil
 }
 
 var cloudKernel = regexp.MustCompile(`^linux-image-([0-9]+\.[0-9]+\.[0-9].*)-cloud-amd64$`)
 
 // CloudKernels returns the packages of the signed cloud kernels that apt knows of a series
-// ("6.1."), the oldest first.
+// ("6.1."), or of all (""), the oldest first.
 func CloudKernels(ctx context.Context, series string) ([]string, error) {
 	names, err := output(ctx, "apt-cache", "pkgnames", "linux-image-"+series)
 	if err != nil {
@@ -117,5 +117,5 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	return string(out), nil
 }

@@ -42,12 +42,14 @@ func grubFiles(p *parts) scenario {
 	return scenario{
 		Name: "grub-files", Chain: "shim, GRUB, kernel; Secure Boot on", Variables: lab.MicrosoftKeys,
 		Files: grubDisk(p, files{cfg: plainGRUB("old", options, "/boot/initrd-old")}),
-		Steps: []step{
+		Steps: append([]step{
 			{Change: "nothing"},
 			{Change: "another command line", Put: files{cfg: plainGRUB("old", options+`quiet root=/dev/vda2 "note=a b"`, "/boot/initrd-old")}},
 			{Change: "new kernel and initial ramdisk", Put: files{cfg: plainGRUB("new", options, "/boot/initrd-new")}},
 			{Change: "two initial ramdisks", Put: files{cfg: plainGRUB("new", options, "/boot/extra.img", "/boot/initrd-new")}},
-		},
+		}, withKernel(p.Next, step{Change: "a kernel of a newer series", Put: files{
+			cfg: plainGRUB("next", options, "/boot/initrd-next"), "/boot/vmlinuz-next": p.Next.Image, "/boot/initrd-next": p.Next.Initrd,
+		}})...),
 	}
 }
 

@@ -132,6 +132,7 @@ func scenariosOf(ctx context.Context, p *parts, pattern *regexp.Regexp) ([]scena
 		func() (scenario, error) { return sdbootEntries(ctx, p) },
 		func() (scenario, error) { return ukiUnsigned(ctx, p) },
 		func() (scenario, error) { return ukiSigned(ctx, p) },
+		func() (scenario, error) { return revoked(ctx, p) },
 	} {
 		s, err := of()
 		if err != nil {

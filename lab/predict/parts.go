@@ -21,6 +21,9 @@ type parts struct {
 	Boot       []byte // systemd-boot, not signed
 	stub       string // systemd-stub's file
 	Old, New   kernel // signed by Debian
+	// Next is a kernel of a newer series, with another EFI stub. Not every archive has one:
+	// its Version is "" then.
+	Next kernel
 	// Extra is a second initial ramdisk, as for microcode or a driver.
 	Extra  []byte
 	signer *lab.Signer
@@ -81,7 +84,7 @@ func gather(ctx context.Context, cache, work string, progress func(string)) (*pa
 	return p, err
 }
 
-// gatherKernels takes the two newest kernels of the distribution's series.
+// gatherKernels takes the two newest kernels of the distribution's series, and the newest of all.
 func (p *parts) gatherKernels(ctx context.Context, cache string, progress func(string)) error {
 	series, err := lab.KernelSeries(ctx)
 	if err != nil {
@@ -94,32 +97,52 @@ func (p *parts) gatherKernels(ctx context.Context, cache string, progress func(s
 	if len(names) < 2 {
 		return fmt.Errorf("apt knows %d signed cloud kernels %s*, and two are needed", len(names), series)
 	}
-	for i, into := range []*kernel{&p.Old, &p.New} {
-		name := names[len(names)-2+i]
-		progress("package " + name)
-		unpacked, err := lab.Unpack(ctx, cache, name)
-		if err != nil {
-			return err
-		}
-		p.Versions = append(p.Versions, version{name, unpacked.Version})
-		images, err := filepath.Glob(filepath.Join(unpacked.Root, "boot/vmlinuz-*"))
-		if err != nil || len(images) != 1 {
-			return fmt.Errorf("%s has %d kernels", name, len(images))
-		}
-		into.Version = filepath.Base(images[0])[len("vmlinuz-"):]
-		if into.Image, err = os.ReadFile(images[0]); err != nil {
-			return err
-		}
-		if into.Initrd, err = lab.Initrd(ctx, unpacked); err != nil {
+	all, err := lab.CloudKernels(ctx, "")
+	if err != nil {
+		return err
+	}
+	if newest := all[len(all)-1]; newest != names[len(names)-1] {
+		if p.Next, err = p.gatherKernel(ctx, cache, newest, progress); err != nil {
 			return err
 		}
 	}
-	return nil
+	if p.Old, err = p.gatherKernel(ctx, cache, names[len(names)-2], progress); err != nil {
+		return err
+	}
+	p.New, err = p.gatherKernel(ctx, cache, names[len(names)-1], progress)
+	return err
+}
+
+func (p *parts) gatherKernel(ctx context.Context, cache, name string, progress func(string)) (kernel, error) {
+	progress("package " + name)
+	unpacked, err := lab.Unpack(ctx, cache, name)
+	if err != nil {
+		return kernel{}, err
+	}
+	p.Versions = append(p.Versions, version{name, unpacked.Version})
+	images, err := filepath.Glob(filepath.Join(unpacked.Root, "boot/vmlinuz-*"))
+	if err != nil || len(images) != 1 {
+		return kernel{}, fmt.Errorf("%s has %d kernels", name, len(images))
+	}
+	k := kernel{Version: filepath.Base(images[0])[len("vmlinuz-"):]}
+	if k.Image, err = os.ReadFile(images[0]); err != nil {
+		return k, err
+	}
+	k.Initrd, err = lab.Initrd(ctx, unpacked)
+	return k, err
 }
 
 // sign signs a program with the test key that [lab.SnakeoilKeys] trust.
 func (p *parts) sign(ctx context.Context, program []byte) ([]byte, error) {
 	return p.signer.Program(ctx, program)
+}
+
+// signIfThere signs a program, and nothing as nothing.
+func (p *parts) signIfThere(ctx context.Context, program []byte) ([]byte, error) {
+	if program == nil {
+		return nil, nil
+	}
+	return p.sign(ctx, program)
 }
 
 // uki makes a unified kernel image, not signed.

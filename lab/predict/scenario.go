@@ -35,6 +35,14 @@ type step struct {
 	Enroll []byte
 }
 
+// withKernel returns the steps if there is such a kernel.
+func withKernel(k kernel, steps ...step) []step {
+	if k.Version == "" {
+		return nil
+	}
+	return steps
+}
+
 // apply changes a machine, which is off, and its disk.
 func (s step) apply(ctx context.Context, m *lab.Machine, disk lab.Image) error {
 	if err := disk.Remove(ctx, s.Remove...); err != nil {

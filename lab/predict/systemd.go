@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
 
+	"github.com/bootseal/bootseal/bootchain"
 	"github.com/bootseal/bootseal/internal/efivars"
 	"github.com/bootseal/bootseal/lab"
+	"github.com/bootseal/bootseal/pcr"
 )
 
 // entry is a boot loader specification entry, type 1.
@@ -24,18 +27,21 @@ func sdbootEntries(ctx context.Context, p *parts) (scenario, error) {
 		"/old/initrd":         p.Old.Initrd, "/new/initrd": p.New.Initrd, "/extra": p.Extra,
 	}
 	for name, program := range map[string][]byte{"/EFI/BOOT/BOOTX64.EFI": p.Boot, "/old/linux": p.Old.Image, "/new/linux": p.New.Image} {
-		signed, err := p.sign(ctx, program)
-		if err != nil {
+		var err error
+		if disk[name], err = p.sign(ctx, program); err != nil {
 			return scenario{}, err
 		}
-		disk[name] = signed
+	}
+	next, err := p.signIfThere(ctx, p.Next.Image)
+	if err != nil {
+		return scenario{}, err
 	}
 	const folder = "/loader/entries/"
 	disk[folder+"debian-1.conf"] = entry("Debian", "1", "/old/linux", options, "/old/initrd")
 	return scenario{
 		Name: "sdboot-entries", Chain: "systemd-boot, entries, kernel; Secure Boot on with own keys", Variables: lab.SnakeoilKeys,
 		Files: disk,
-		Steps: []step{
+		Steps: append([]step{
 			{Change: "nothing"},
 			{Change: "a newer entry", Put: files{folder + "debian-2.conf": entry("Debian", "2", "/new/linux", options, "/new/initrd")}},
 			{Change: "an entry with two initial ramdisks", Put: files{folder + "debian-3.conf": entry("Debian", "3", "/new/linux", options+"quiet", "/new/initrd", "/extra")}},
@@ -43,7 +49,10 @@ func sdbootEntries(ctx context.Context, p *parts) (scenario, error) {
 			{Change: "the second try of it"},
 			{Change: "no try is left"},
 			{Change: "the default by a pattern", Put: files{"/loader/loader.conf": []byte("timeout 0\ndefault debian-1*\n")}},
-		},
+		}, withKernel(p.Next, step{Change: "a kernel of a newer series", Put: files{
+			"/next/linux": next, "/next/initrd": p.Next.Initrd, folder + "debian-5.conf": entry("Debian", "5", "/next/linux", options, "/next/initrd"),
+			"/loader/loader.conf": []byte("timeout 0\n"),
+		}})...),
 	}, nil
 }
 
@@ -99,6 +108,43 @@ func ukiSigned(ctx context.Context, p *parts) (scenario, error) {
 			{Change: "a newer image beside it", Put: files{"/EFI/Linux/a-2.efi": images[1]}},
 			{Change: "one more revocation (dbx)", Guest: setvar("dbx", efivars.ImageSecurity, revocation)},
 			{Change: "the image alone, as the boot program", Put: files{"/EFI/BOOT/BOOTX64.EFI": images[1]}},
+		},
+	}, nil
+}
+
+// revoked has a boot option of its own for an image that is revoked then, so that the firmware
+// falls back to the next option.
+func revoked(ctx context.Context, p *parts) (scenario, error) {
+	images, digests := make([][]byte, 2), make([][]byte, 2)
+	for i, k := range []kernel{p.Old, p.New} {
+		image, err := p.uki(ctx, k, options)
+		if err != nil {
+			return scenario{}, err
+		}
+		if images[i], err = p.sign(ctx, image); err != nil {
+			return scenario{}, err
+		}
+		file, err := bootchain.MeasureFile("image.efi", bytes.NewReader(images[i]), nil)
+		if err != nil {
+			return scenario{}, err
+		}
+		digests[i] = file.Program.Authenticode[pcr.SHA256]
+	}
+	option, err := lab.BootOption("bootseal lab", `\EFI\lab\image.efi`)
+	if err != nil {
+		return scenario{}, err
+	}
+	revocation, err := p.signer.Revoke(ctx, digests[1])
+	if err != nil {
+		return scenario{}, err
+	}
+	return scenario{
+		Name: "uki-revoked", Chain: "unified kernel image of a boot option; Secure Boot on with own keys", Variables: lab.SnakeoilKeys,
+		Files: files{"/EFI/BOOT/BOOTX64.EFI": images[0], "/EFI/lab/image.efi": images[1]},
+		Steps: []step{
+			{Change: "a boot option for the newer image", Guest: setvar("Boot0009", efivars.Global, option) + inOrder(9, true)},
+			{Change: "the newer image is revoked (dbx)", Guest: setvar("dbx", efivars.ImageSecurity, revocation)},
+			{Change: "nothing, with that revocation"},
 		},
 	}, nil
 }
