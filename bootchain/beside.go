@@ -40,7 +40,11 @@ func (w *walk) addons(r run, v version, options []byte) []byte {
 			}
 			loaded = append(loaded, a)
 			if s, ok := a.program.section(".cmdline"); ok {
-				words = append(words, builtInOptions(s.Data, v))
+				more, certain := builtInOptions(s.Data, v)
+				if !certain {
+					w.doubt(whiteSpace, 9, 12)
+				}
+				words = append(words, more)
 			}
 		}
 	}

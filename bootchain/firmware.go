@@ -52,8 +52,8 @@ func (w *walk) firmware(y way) {
 		}
 	}
 	for ; try > 0 && try < y.tries; try++ {
-		w.action(4, returningAction)
-		w.action(4, callingAction)
+		w.action(returningAction, y.because())
+		w.action(callingAction, y.because())
 	}
 }
 
@@ -86,9 +86,10 @@ func copiedReason(b eventlog.Body) string {
 	return "only the firmware knows this; it holds as long as the firmware and its settings stay"
 }
 
-func (w *walk) action(index int, text string) {
-	w.measure(Event{Stage: eventlog.Firmware, PCR: index, Type: eventlog.EFIAction, Data: []byte(text),
-		Reason: "the firmware's text for this step"}, []byte(text))
+// action measures a text about a try to boot, which was made because of the source.
+func (w *walk) action(text, source string) {
+	w.measure(Event{Stage: eventlog.Firmware, PCR: 4, Type: eventlog.EFIAction, Data: []byte(text),
+		Reason: "the firmware's text for this step", Source: source}, []byte(text))
 }
 
 // earlyAuthority keeps the entries that were measured for drivers, before the
@@ -240,10 +241,10 @@ func (w *walk) firmwareWithoutLog(y way) {
 	}
 	for try := range y.tries {
 		if try > 0 && !w.quirks.noActions {
-			w.action(4, returningAction)
+			w.action(returningAction, y.because())
 		}
 		if !w.quirks.noActions {
-			w.action(4, callingAction)
+			w.action(callingAction, y.because())
 		}
 		if try == 0 {
 			for i := range 7 {

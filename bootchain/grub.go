@@ -54,6 +54,9 @@ type grubPlay struct {
 	outcome *grub.Outcome
 	self    run
 	loaded  run // the kernel or the program that GRUB loads
+	// environment is the path of the environment block, once it was read: from then on,
+	// what commands do depends on it.
+	environment string
 }
 
 func (p *grubPlay) play() []*walk {
@@ -88,6 +91,9 @@ func (p *grubPlay) effect(e *grub.Effect) {
 	}
 	_, file, found, ok := p.world.file(e.File)
 	event.Source, event.Reason = found, fmt.Sprintf("%s: %s, which %s opens", found, e.Role, shortWhere(e))
+	if ok && e.Role == grub.Environment {
+		p.environment = found
+	}
 	switch {
 	case hashed != nil:
 		event.Reason = fmt.Sprintf("%s, as GRUB left it (%s)", e.Role, shortWhere(e))
@@ -123,10 +129,13 @@ func stringReason(e *grub.Effect) string {
 	return shortWhere(e) + ": " + string(text)
 }
 
-// sourceOf names the script that an effect comes from: for what is built in, the
-// program itself.
+// sourceOf names the script that an effect comes from, and the environment block if it was
+// read before: for what is built in, the program itself.
 func (p *grubPlay) sourceOf(e *grub.Effect) string {
 	if name, ok := scriptPath(e.Script); ok {
+		if p.environment != "" {
+			name += ", " + p.environment
+		}
 		return name
 	}
 	return p.self.path

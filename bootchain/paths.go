@@ -27,6 +27,11 @@ type way struct {
 	variable string
 	tries    int // that the firmware makes, this one included
 	order    int // 0: BootNext, 1: the boot order, 2: only if somebody chooses it
+	// position is tries where no load option before this one works, 0 outside of the boot
+	// order. See failures for the others.
+	position int
+	refused  []run
+	unclear  string
 }
 
 // Paths returns the ways that the next boot may take, the likeliest first. Each
@@ -43,8 +48,12 @@ func (m Machine) Paths() ([]Path, error) {
 	}
 	proof := k.proof()
 	var out []Path
+	var before failures
 	for _, way := range k.ways(&m.Files, k.vars) {
-		for _, w := range k.play(way, &m.Files, k.vars) {
+		way = before.leadTo(way)
+		walks := k.play(way, &m.Files, k.vars)
+		before.add(way, walks)
+		for _, w := range walks {
 			p := w.done()
 			proof.judge(&p)
 			out = append(out, p)
@@ -71,6 +80,7 @@ func (k *known) play(y way, files *Manifest, vars variables) []*walk {
 	w.volume = &files.Volumes[y.volume]
 	w.names = append(w.names, y.name)
 	w.firmware(y)
+	w.afterFailures(y)
 	file, found, ok := w.volume.find(y.file, true)
 	if !ok {
 		w.halt(y.file + " is not there")
@@ -118,6 +128,7 @@ func (k *known) ways(files *Manifest, vars variables) []way {
 			at = 1
 		}
 		if add(n, k.adjusted(n, at, vars), 1+btoi(booted)) {
+			out[len(out)-1].position = k.adjusted(n, tries, vars)
 			booted = true
 		}
 	}

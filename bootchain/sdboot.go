@@ -157,7 +157,7 @@ func (w *walk) startEntry(e blsEntry, r run) []*walk {
 	}
 	options := entryOptions(e)
 	if e.unified {
-		options = impliedOptions(r.program.number(), file.Program)
+		options = w.impliedOptions(r.program.number(), file.Program)
 	}
 	if e.profile > 0 {
 		next.options = utf16Z("@" + strconv.Itoa(e.profile))
@@ -174,14 +174,14 @@ func (w *walk) startEntry(e blsEntry, r run) []*walk {
 
 // impliedOptions are the options that systemd-boot before 256 reads from a
 // unified kernel image, passes on and measures, although they are built in.
-func impliedOptions(v version, p *Program) string {
+func (w *walk) impliedOptions(v version, p *Program) string {
 	s, ok := p.section(".cmdline")
 	if !ok || v.atLeast(256) {
 		return ""
 	}
-	text := builtInOptions(s.Data, v)
-	if !v.atLeast(253) {
-		text = strings.TrimSuffix(text, "\n")
+	text, certain := builtInOptions(s.Data, v)
+	if !certain {
+		w.doubt(whiteSpace, 9, 12)
 	}
 	return text
 }

@@ -116,6 +116,11 @@ func (p *Program) forbiddenBy(list []efivars.Entry) string {
 	if _, ok := p.byHash(list); ok {
 		return "its digest is in"
 	}
+	return p.signerForbiddenBy(list)
+}
+
+// signerForbiddenBy is forbiddenBy for the certificates of the program's signatures.
+func (p *Program) signerForbiddenBy(list []efivars.Entry) string {
 	for _, s := range p.Signers {
 		for _, e := range list {
 			switch {

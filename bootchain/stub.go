@@ -120,6 +120,9 @@ func (w *walk) measureSection(r run, s Section) {
 	w.measureFile(e, s.Digests)
 }
 
+// whiteSpace is why a command line in an image may not be known.
+const whiteSpace = "it is not known what this release of systemd makes of the white space in the section .cmdline"
+
 // stubOptions returns the kernel's command line: the built-in one, or that which
 // the stub was started with, if it may be replaced.
 func (w *walk) stubOptions(r run, builtIn Section, v version) []byte {
@@ -130,35 +133,37 @@ func (w *walk) stubOptions(r run, builtIn Section, v version) []byte {
 	if builtIn.Size == 0 {
 		return nil
 	}
-	return utf16Z(builtInOptions(builtIn.Data, v))
+	options, certain := builtInOptions(builtIn.Data, v)
+	if !certain {
+		w.doubt(whiteSpace, 9)
+	}
+	return utf16Z(options)
 }
 
 func le16(b []byte) uint16 { return uint16(b[0]) | uint16(b[1])<<8 }
 
-// builtInOptions is the section .cmdline as the stub passes it on: up to its NUL,
-// since 253 without spaces around it, and with spaces in place of line ends.
-func builtInOptions(data []byte, v version) string {
+// builtInOptions is the section .cmdline as systemd's programs pass it on: up to its NUL, without
+// white space around it, and with spaces in place of control characters. That is 253's way at
+// the end, which 252's later releases have, too (252.39 was seen), and 255's at the beginning;
+// certain is false where it is not known whether this release does it, and it matters.
+func builtInOptions(data []byte, v version) (options string, certain bool) {
 	if i := slices.Index(data, 0); i >= 0 {
 		data = data[:i]
 	}
-	if !v.atLeast(253) {
-		return string(data)
-	}
 	out := make([]byte, len(data))
+	certain = v.atLeast(252, 39)
 	for i, c := range data {
 		if c <= 0x1f {
 			c = ' '
 		}
 		out[i] = c
 	}
-	start, end := 0, len(out)
-	for start < end && out[start] == ' ' {
-		start++
+	trimmed := strings.TrimLeft(string(out), " ")
+	if len(trimmed) != len(out) && !v.atLeast(255) {
+		return trimmed, false
 	}
-	for end > start && out[end-1] == ' ' {
-		end--
-	}
-	return string(out[start:end])
+	trimmed = strings.TrimRight(trimmed, " ")
+	return trimmed, certain || trimmed == string(data)
 }
 
 // loadInner is the firmware's LoadImage for the kernel in the image. With Secure

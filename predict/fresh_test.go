@@ -45,6 +45,9 @@ func freshMachines() []fresh {
 			"an image itself in place of systemd-boot, as BOOTX64.EFI",
 		}},
 		{"two", "systemd-boot 252, signed kernel; Secure Boot on", []string{"the entry gets a second initial ramdisk"}},
+		{"revoked", "signed unified kernel images of two boot options; Secure Boot on", []string{
+			"the image of the first boot option is revoked in dbx",
+		}},
 		{"shimsd", "shim 16.1 starts systemd-boot 252; Secure Boot off", []string{"an entry with a newer kernel is added"}},
 	}
 }

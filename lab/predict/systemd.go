@@ -61,7 +61,7 @@ func ukiUnsigned(ctx context.Context, p *parts) (scenario, error) {
 	for i, k := range []struct {
 		kernel  kernel
 		options string
-	}{{p.Old, options}, {p.New, options}, {p.New, options + "quiet"}} {
+	}{{p.Old, options}, {p.New, options}, {p.New, " \tro\tquiet console=ttyS0,115200  panic=1 no_timer_check \n"}} {
 		var err error
 		if images[i], err = p.uki(ctx, k.kernel, k.options); err != nil {
 			return scenario{}, err
@@ -73,7 +73,7 @@ func ukiUnsigned(ctx context.Context, p *parts) (scenario, error) {
 		Steps: []step{
 			{Change: "nothing"},
 			{Change: "new kernel and initial ramdisk in the image", Put: files{"/EFI/Linux/a.efi": images[1]}},
-			{Change: "another command line in the image", Put: files{"/EFI/Linux/a.efi": images[2]}},
+			{Change: "another command line in the image, in white space", Put: files{"/EFI/Linux/a.efi": images[2]}},
 			{Change: "a credential beside the image", Put: files{"/EFI/Linux/a.efi.extra.d/name.cred": []byte("a credential")}},
 			{Change: "the image alone, as the boot program", Put: files{"/EFI/BOOT/BOOTX64.EFI": images[2]}},
 		},
