@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/bootseal/bootseal/pcr"
 )
@@ -145,18 +143,12 @@ func (p *Path) check() error {
 	switch {
 	case p.Token < 0 || p.Token >= MaxTokens:
 		return fmt.Errorf("field \"token\": %d: want 0 to %d", p.Token, MaxTokens-1)
-	case len(p.Label) > maxLabel || !utf8.ValidString(p.Label):
-		return fmt.Errorf("field \"label\": want at most %d bytes of UTF-8", maxLabel)
+	case len(p.Label) > maxLabel || !printable(p.Label): // it goes to consoles, and whoever holds the disk can write it
+		return fmt.Errorf("field \"label\": %q: want at most %d bytes that can be printed", p.Label, maxLabel)
 	case p.Bank.Size() == 0:
 		return fmt.Errorf("field \"bank\": %s: the size of its digests is not known", p.Bank)
 	case len(p.Events) != 0 && len(p.Events) != p.Bank.Size():
 		return fmt.Errorf("field \"events\": %d bytes: want %d", len(p.Events), p.Bank.Size())
-	}
-	for _, r := range p.Label {
-		// It is printed on consoles, and whoever holds the disk can write it.
-		if !unicode.IsPrint(r) {
-			return fmt.Errorf("field \"label\": %U cannot be printed", r)
-		}
 	}
 	for n, v := range p.PCRs {
 		if n < 0 || n >= pcr.Count || len(v) != p.Bank.Size() {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Which tells a header's copies apart.
@@ -32,7 +33,8 @@ type Copy struct {
 	Size int64
 	// SeqID grows with every write of the header.
 	SeqID uint64
-	// Label, Subsystem and UUID are the volume's, as blkid shows them.
+	// Label, Subsystem and UUID are the volume's, as blkid shows them. What cannot be
+	// printed is U+FFFD.
 	Label, Subsystem, UUID string
 }
 
@@ -138,10 +140,18 @@ func parseBinary(head []byte, offset int64, which Which) (*Copy, hash.Hash, erro
 		if !ended {
 			return nil, nil, fmt.Errorf("the %s has no end", f.name)
 		}
-		*f.to = strings.ToValidUTF8(string(text), "\uFFFD")
+		*f.to = strings.Map(readable, string(text))
 	}
 	sum, err := checksum(algorithm)
 	return c, sum, err
+}
+
+// readable keeps what can be printed; Map turns bytes that are no UTF-8 into U+FFFD.
+func readable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '\uFFFD'
 }
 
 // checksum returns the hash of a header's checksum. cryptsetup writes sha256; the

@@ -152,6 +152,29 @@ func TestFull(t *testing.T) {
 	}
 }
 
+func TestALabelCannotSteerATerminal(t *testing.T) {
+	b := sample(t)
+	copy(b[24:], "a\x1b[2Jb\xff\x00")
+	resum(b[:0x4000])
+	h, err := Read(bytes.NewReader(b))
+	if err != nil || h.Label != "a\uFFFD[2Jb\uFFFD" {
+		t.Errorf("%q, %v", h.Label, err)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	r := bytes.NewReader(sample(b))
+	for b.Loop() {
+		h, err := Read(r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := h.Metadata.AllTokens(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	whole := sample(f)
 	text, _, _ := bytes.Cut(whole[binarySize:0x4000], []byte{0})

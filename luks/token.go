@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Token is one of a header's tokens (section 3.5): a note that says how to come by
@@ -31,8 +34,11 @@ type TokenError struct {
 }
 
 func (e *TokenError) Error() string {
-	if e.Type == "" {
+	switch {
+	case e.Type == "":
 		return fmt.Sprintf("token %d: %v", e.ID, e.Err)
+	case !printable(e.Type):
+		return fmt.Sprintf("token %d (%q): %v", e.ID, e.Type, e.Err)
 	}
 	return fmt.Sprintf("token %d (%s): %v", e.ID, e.Type, e.Err)
 }
@@ -99,7 +105,13 @@ func (m *Metadata) AllTokens() (map[int]Token, error) {
 	return all, errors.Join(errs...)
 }
 
-// Unknown is a token of a type that bootseal does not know. It is kept byte for byte.
+// printable reports whether a text from a header may go to a terminal as it is.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// Unknown is a token of a type that bootseal does not know. It is kept byte for byte;
+// Name is any text.
 type Unknown struct {
 	Name     string
 	Keyslots []int

@@ -146,6 +146,7 @@ func TestParseTokenRefuses(t *testing.T) {
 	for _, c := range []struct{ from, to, says string }{
 		{`"type":"systemd-tpm2"`, `"Type":"systemd-tpm2"`, `token 9: field "type": it is missing`},
 		{`"type":"systemd-tpm2"`, `"type":7`, `token 9: field "type": json`},
+		{`"type":"systemd-tpm2","keyslots":["1"]`, `"type":"\u001b[2J","keyslots":["x"]`, `token 9 ("\x1b[2J"): field "keyslots"`},
 		{`"keyslots":["1"]`, `"keyslots":[1]`, `token 9 (systemd-tpm2): field "keyslots": want an array like`},
 		{`"keyslots":["1"]`, `"keyslots":["1","1"]`, `field "keyslots": 1 comes twice`},
 		{`"keyslots":["1"]`, `"keyslots":["-1"]`, `field "keyslots": "-1": want a number`},
@@ -186,6 +187,22 @@ func TestRecovery(t *testing.T) {
 	token := sampleToken[*Recovery](t, 2)
 	if got, err := json.Marshal(token); err != nil || string(got) != `{"type":"systemd-recovery","keyslots":["3"]}` {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// tpm2-tss serialized this SRK (tpm2_readpublic -t).
+func TestParseESYSReadsTheRealThing(t *testing.T) {
+	raw, err := unbase64("gQAAAQAiAAuipXsmrLMhlSs3nBgamaduONdPsGtHrdJQm5QHkdTY/QAAAAEAWgAjAAsAAwRyAAAABgCAAEMAEAADABAAIEpJMkb4R53Og35iQy+Gd1eb" +
+		"IrDtDBTzirw6tBKPUMr8ACBx0SLchLrE1cPZuYL/cGyetAteu5zIpEL9X6XBjekl6g==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srk, err := ParseESYS(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if srk.Kind != ESYSKey || srk.Handle != 0x81000001 || len(srk.Name) != 34 || len(srk.Public) != 0x5a || !bytes.Equal(srk.Bytes(), raw) {
+		t.Errorf("%+v", srk)
 	}
 }
 

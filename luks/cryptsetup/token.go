@@ -27,7 +27,8 @@ func (v *Volume) ImportToken(ctx context.Context, text []byte) (int, error) {
 	return id, v.importToken(ctx, id, text)
 }
 
-// ReplaceToken puts a token in another one's place, in one write of the header.
+// ReplaceToken puts a token in another one's place, in one write of the header. A
+// cryptsetup that does not know --token-replace refuses, and nothing has changed.
 func (v *Volume) ReplaceToken(ctx context.Context, id int, text []byte) error {
 	h, err := v.Header()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // ErrMissing is returned where there is no cryptsetup.
@@ -176,9 +177,28 @@ func message(stderr string) string {
 	var lines []string
 	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "Usage:") {
+			return lastLine(stderr) // the reason comes below all options
+		}
 		if line != "" && !strings.HasPrefix(line, "WARNING:") {
 			lines = append(lines, strings.TrimSuffix(line, "."))
 		}
 	}
-	return strings.ToValidUTF8(strings.Join(lines, "; "), "?")
+	return readable(strings.Join(lines, "; "))
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return readable(text[strings.LastIndexByte(text, '\n')+1:])
+}
+
+// readable is the text without what steers a terminal: it may quote the header, which
+// anybody can have written.
+func readable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
 }
