@@ -24,7 +24,7 @@ const (
 	Secondary Which = "secondary"
 )
 
-// Copy is one binary header (section 2.1).
+// Copy is one binary header (cryptsetup, lib/luks2/luks2.h, struct luks2_hdr_disk).
 type Copy struct {
 	Which Which
 	// Offset is where the copy begins on the device, in bytes.
@@ -43,7 +43,7 @@ const (
 	binaryUsed = 512  // what is in use of it
 )
 
-// sizes are the sizes that a copy can have (section 2.2, table 2), which are also
+// sizes are the sizes that a copy can have, which are also
 // the offsets at which the secondary copy can be.
 var sizes = []int64{0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000}
 
@@ -88,8 +88,7 @@ func readText(r io.ReaderAt, offset int64, which Which) (*Copy, []byte, error) {
 	if !bytes.Equal(head, whole[:binaryUsed]) {
 		return nil, nil, errors.New("it changed while it was read")
 	}
-	// The checksum is over the whole copy with the checksum's own field zero
-	// (section 2.1, "csum").
+	// The checksum is over the whole copy with the checksum's own field zero.
 	copy(whole[448:512], make([]byte, 64))
 	sum.Write(whole)
 	if got := sum.Sum(nil); !bytes.Equal(got, head[448:448+len(got)]) {
@@ -122,6 +121,9 @@ func parseBinary(head []byte, offset int64, which Which) (*Copy, hash.Hash, erro
 	size := binary.BigEndian.Uint64(head[8:])
 	if !slices.Contains(sizes, int64(size)) {
 		return nil, nil, fmt.Errorf("a header of %d bytes: want 16 KiB to 4 MiB, a power of two", size)
+	}
+	if which == Secondary && int64(size) != offset {
+		return nil, nil, fmt.Errorf("a header of %d bytes that is the second at offset %d: want the first's size for both", size, offset)
 	}
 	c.Size = int64(size)
 	if at := binary.BigEndian.Uint64(head[256:]); at != uint64(offset) {

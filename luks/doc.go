@@ -12,6 +12,6 @@
 //	ParseToken       a Token: SystemdTPM2, Clevis, Boot, Recovery or Unknown
 //	ESYSObject       a key or NV index as tpm2-tss serializes it
 //
-// The format is described in "LUKS2 On-Disk Format Specification", version 1.1.1;
-// the sections named in comments are that document's.
+// The format is described in "LUKS2 On-Disk Format Specification", version 1.1.1, and
+// by cryptsetup, lib/luks2/luks2.h.
 package luks

@@ -28,8 +28,8 @@ type Header struct {
 }
 
 // Read reads the header of the volume that r holds, from its beginning. It reads
-// both copies and takes the valid one with the higher sequence number (section
-// 2.5, "Metadata Recovery"). It reads at most 8 MiB and allocates as much.
+// both copies and takes the valid one with the higher sequence number, as
+// cryptsetup does. It reads at most 12 MiB, and 4 MiB at once.
 //
 // It fails with [ErrNotLUKS], [ErrLUKS1], [ErrDamaged], or the reader's error.
 func Read(r io.ReaderAt) (*Header, error) {
@@ -68,7 +68,7 @@ func newer(first, second *Header) *Header {
 }
 
 // readSecondary reads the copy behind the first, or looks for it at every place
-// where it can be when there is no first (section 2.1, "Binary Header").
+// where it can be when there is no first.
 func readSecondary(r io.ReaderAt, first *Header) (*Header, error) {
 	if first != nil {
 		return readCopy(r, first.Size, Secondary)

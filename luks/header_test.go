@@ -88,6 +88,7 @@ func TestReadRefuses(t *testing.T) {
 		{"both copies flipped", func(b []byte) []byte { b[5000] ^= 1; b[0x4000+5000] ^= 1; return b }, ErrDamaged, "primary copy: the checksum does not match; secondary"},
 		{"cut off in the first copy", func(b []byte) []byte { return b[:8000] }, ErrDamaged, "unexpected EOF"},
 		{"a size that would fill the memory", both(func(c []byte) { binary.BigEndian.PutUint64(c[8:], 1<<63) }), ErrDamaged, "a header of 9223372036854775808 bytes"},
+		{"a second copy of another size than the first", func(b []byte) []byte { b[0] = 0; binary.BigEndian.PutUint64(b[0x4008:], 0x8000); return b }, ErrDamaged, "that is the second at offset 16384"},
 		{"a size of nothing", both(func(c []byte) { clear(c[8:16]) }), ErrDamaged, "a header of 0 bytes"},
 		{"a text without end", both(func(c []byte) { copy(c[binarySize:], bytes.Repeat([]byte(" "), len(c))) }), ErrDamaged, "the JSON area has no end"},
 		{"a label without end", both(func(c []byte) { copy(c[24:72], bytes.Repeat([]byte("x"), 48)) }), ErrDamaged, "the label has no end"},

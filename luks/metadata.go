@@ -9,14 +9,14 @@ import (
 	"strconv"
 )
 
-// How many objects of a kind a header can have (section 3; LUKS2_KEYSLOTS_MAX and
-// LUKS2_TOKENS_MAX in cryptsetup).
+// How many objects of a kind a header can have (cryptsetup, lib/luks2/luks2.h,
+// LUKS2_KEYSLOTS_MAX and LUKS2_TOKENS_MAX).
 const (
 	MaxKeyslots = 32
 	MaxTokens   = 32
 )
 
-// Metadata is a header's JSON area (section 3), by the objects' numbers.
+// Metadata is a header's JSON area, by the objects' numbers.
 type Metadata struct {
 	Keyslots map[int]Keyslot
 	// Tokens are the tokens' texts as they stand in the header. [ParseToken] reads
@@ -29,7 +29,7 @@ type Metadata struct {
 	Length int
 }
 
-// Keyslot is where the volume key rests, encrypted with a passphrase (section 3.2).
+// Keyslot is where the volume key rests, encrypted with a passphrase.
 type Keyslot struct {
 	Type    string `json:"type"`     // "luks2", "reencrypt"
 	KeySize int    `json:"key_size"` // the volume key's size in bytes
@@ -46,7 +46,7 @@ type KDF struct {
 	CPUs       int    `json:"cpus,omitempty"`       // argon2: lanes
 }
 
-// Segment is a part of the device that holds data (section 3.3).
+// Segment is a part of the device that holds data.
 type Segment struct {
 	Type       string `json:"type"`   // "crypt"
 	Offset     string `json:"offset"` // bytes, decimal
@@ -55,7 +55,7 @@ type Segment struct {
 	SectorSize int    `json:"sector_size"` // bytes
 }
 
-// Digest is what a volume key is checked against (section 3.4).
+// Digest is what a volume key is checked against.
 type Digest struct {
 	Type       string   `json:"type"`
 	Hash       string   `json:"hash"`
@@ -64,7 +64,7 @@ type Digest struct {
 	Segments   []string `json:"segments"`
 }
 
-// Config is the header's own (section 3.6). Sizes are bytes, in decimal.
+// Config is the header's own. Sizes are bytes, in decimal.
 type Config struct {
 	JSONSize     string   `json:"json_size"`
 	KeyslotsSize string   `json:"keyslots_size"`

@@ -204,7 +204,7 @@ func (o *object) ids(name string) []int {
 	return list
 }
 
-// parseID reads an object's number. There are at most 32 of a kind (section 3).
+// parseID reads an object's number. There are at most 32 of a kind.
 func parseID(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || strconv.Itoa(n) != text || n < 0 || n >= MaxTokens {

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Token is one of a header's tokens (section 3.5): a note that says how to come by
+// Token is one of a header's tokens: a note that says how to come by
 // a keyslot's passphrase. Types: [*SystemdTPM2], [*Clevis], [*Boot], [*Recovery],
 // [*Unknown].
 type Token interface {

@@ -19,7 +19,7 @@ func (k *Key) QR(color bool) ([]byte, error) {
 		return nil, fmt.Errorf("draw the recovery key as a QR code: %w", err)
 	}
 	defer clear(code.Bitmap)
-	const quiet = 4 // light modules around (ISO/IEC 18004, section 6.3.8)
+	const quiet = 4 // light modules around (ISO/IEC 18004, "Quiet zone")
 	var b bytes.Buffer
 	for y := -quiet; y < code.Size+quiet; y += 2 {
 		if color {
