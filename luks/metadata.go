@@ -69,6 +69,14 @@ type Config struct {
 	JSONSize     string   `json:"json_size"`
 	KeyslotsSize string   `json:"keyslots_size"`
 	Flags        []string `json:"flags"`
+	// Requirements are what a program must know to touch the volume: "online-reencrypt-v2"
+	// while it is being encrypted anew, when cryptsetup refuses most changes.
+	Requirements Requirements `json:"requirements"`
+}
+
+// Requirements lists features by name.
+type Requirements struct {
+	Mandatory []string `json:"mandatory"`
 }
 
 // ParseMetadata reads a header's JSON text, as it stands in the header and as
