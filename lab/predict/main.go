@@ -115,8 +115,11 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	} else {
 		printMatrix(out, report)
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return false, err // with the consoles in the folder
+	}
+	if err != nil {
+		return false, errors.Join(errors.New("interrupted"), os.RemoveAll(work))
 	}
 	return !report.wrong(), os.RemoveAll(work)
 }
