@@ -157,7 +157,9 @@ func (m *machine) use() {
 	}
 	m.run(func() error {
 		m.ExtendAudit([]byte("command"), []byte("response"))
-		m.fail()
+		if !m.Lockout.InLockout() { // as with no tries at all
+			m.fail()
+		}
 		return m.Shutdown(wire.SUState)
 	})
 	m.restart()
