@@ -46,7 +46,9 @@
 //	internal/fat           FAT12, FAT16 and FAT32, read-only
 //	internal/efivars       UEFI variables and signature lists
 //	internal/gpt           GUID partition tables, and what is measured of them
+//	internal/killtest      processes that are killed, for tests of what survives
 //	internal/picture       a boot as a picture (SVG)
+//	internal/utf16le       text as UEFI has it
 //	internal/pe            PE files: Authenticode digests, signers, sections
 //	conformance            suites that others wrote, run against the vTPM
 //	conformance/bench      the vTPM beside swtpm, measured over a socket

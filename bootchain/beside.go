@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // Tags of systemd-stub's events (systemd, tpm2-pcr.h).
@@ -50,12 +51,12 @@ func (w *walk) addons(r run, v version, options []byte) []byte {
 	}
 	text := strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 	if text != "" {
-		w.measureOptions(eventlog.SystemdStub, utf16Z(text), r.path+".extra.d")
-		before := fromUTF16(options)
+		w.measureOptions(eventlog.SystemdStub, utf16le.EncodeZ(text), r.path+".extra.d")
+		before := utf16le.Decode(options)
 		if before != "" {
 			before += " "
 		}
-		options = utf16Z(before + text)
+		options = utf16le.EncodeZ(before + text)
 	}
 	for _, a := range loaded {
 		if s, ok := a.program.section(".dtb"); ok {
@@ -78,7 +79,7 @@ func (w *walk) addonFiles(dir string) []string {
 // measureAddon measures a section of an add-on (PCR 12).
 func (w *walk) measureAddon(a run, s Section, tag uint32) {
 	w.measureFile(Event{Stage: eventlog.SystemdStub, PCR: 12, Type: eventlog.EventTag, Source: a.path,
-		Data: tagEvent(tag, string(utf16Z(path.Base(a.path)))), Reason: "section " + s.Name + " of the add-on " + a.path}, s.Digests)
+		Data: tagEvent(tag, string(utf16le.EncodeZ(path.Base(a.path)))), Reason: "section " + s.Name + " of the add-on " + a.path}, s.Digests)
 }
 
 // sidecars measures the archives of what lies beside the image (PCRs 12 and 13),
@@ -89,7 +90,7 @@ func (w *walk) sidecars(r run, v version) initrd {
 		return w.unpackedInitrd(r)
 	}
 	for _, a := range packed.Archives {
-		w.measureFile(Event{Stage: eventlog.SystemdStub, PCR: a.PCR, Type: eventlog.IPL, Data: utf16Z(a.Name),
+		w.measureFile(Event{Stage: eventlog.SystemdStub, PCR: a.PCR, Type: eventlog.IPL, Data: utf16le.EncodeZ(a.Name),
 			Source: strings.Join(a.Files, ", "), Reason: fmt.Sprintf("%d files that lie beside the image", len(a.Files))}, a.Digests)
 	}
 	if packed.Initrd == nil {

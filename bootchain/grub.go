@@ -8,6 +8,7 @@ import (
 
 	"github.com/bootseal/bootseal/bootchain/grub"
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/utf16le"
 	"github.com/bootseal/bootseal/pcr"
 )
 
@@ -282,7 +283,7 @@ func (p *grubPlay) startByFirmware(r run) []*walk {
 		return []*walk{p.walk}
 	}
 	// GRUB passes the command line without the final NUL.
-	r.options = utf16LE(unescaped(p.outcome.Boot.Cmdline))
+	r.options = utf16le.Encode(unescaped(p.outcome.Boot.Cmdline))
 	return p.runKernel(r, p.initrd())
 }
 

@@ -2,6 +2,7 @@ package bootchain
 
 import (
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/utf16le"
 	"github.com/bootseal/bootseal/pcr"
 )
 
@@ -31,7 +32,7 @@ func (w *walk) runKernel(r run, ram initrd) []*walk {
 	if measuresOptions && len(r.options) > 0 {
 		w.measure(Event{Stage: eventlog.Kernel, PCR: 9, Type: eventlog.EventTag,
 			Data:   tagEvent(tagLoadOptions, "LOADED_IMAGE::LoadOptions\x00"),
-			Reason: "the kernel command line: " + fromUTF16(r.options), Source: r.configured}, r.options)
+			Reason: "the kernel command line: " + utf16le.Decode(r.options), Source: r.configured}, r.options)
 	}
 	if measuresInitrd && ram.offered {
 		w.measureFile(Event{Stage: eventlog.Kernel, PCR: 9, Type: eventlog.EventTag, Data: tagEvent(tagInitrd, "Linux initrd\x00"),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // loadAndStart has the firmware load a program from the walk's volume for by, and
@@ -171,7 +172,7 @@ func filePathNode(path string) []byte {
 	if path == "" {
 		return nil
 	}
-	name := utf16Z(strings.ReplaceAll(path, "/", `\`))
+	name := utf16le.EncodeZ(strings.ReplaceAll(path, "/", `\`))
 	if len(name) > 0xF000 {
 		return nil
 	}

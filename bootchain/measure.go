@@ -14,6 +14,7 @@ import (
 	"github.com/bootseal/bootseal/bootchain/grub"
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/pe"
+	"github.com/bootseal/bootseal/internal/utf16le"
 	"github.com/bootseal/bootseal/pcr"
 )
 
@@ -291,7 +292,7 @@ func identIn(data []byte, p *Program) string {
 	if isShim || !has(p.sbat(), "shim") {
 		return ""
 	}
-	if bytes.Contains(data, utf16LE("MOK management")) {
+	if bytes.Contains(data, utf16le.Encode("MOK management")) {
 		return "MokManager"
 	}
 	return ""

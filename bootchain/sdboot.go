@@ -10,6 +10,7 @@ import (
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 const tagLoaderConf = 0xF5BC582A
@@ -118,7 +119,7 @@ func compareEntries(a, b blsEntry) int {
 func (w *walk) chosen(entries []blsEntry, config map[string]string) int {
 	text := func(name string) string {
 		data, _ := w.vars.get(name, efivars.Loader)
-		return fromUTF16(data)
+		return utf16le.Decode(data)
 	}
 	last := text("LoaderEntryLastBooted")
 	for _, pattern := range []string{text("LoaderEntryOneShot"), text("LoaderEntryDefault"), config["default"]} {
@@ -160,10 +161,10 @@ func (w *walk) startEntry(e blsEntry, r run) []*walk {
 		options = w.impliedOptions(r.program.number(), file.Program)
 	}
 	if e.profile > 0 {
-		next.options = utf16Z("@" + strconv.Itoa(e.profile))
+		next.options = utf16le.EncodeZ("@" + strconv.Itoa(e.profile))
 	}
 	if options != "" {
-		next.options = utf16Z(options)
+		next.options = utf16le.EncodeZ(options)
 		w.measureOptions(eventlog.SystemdBoot, next.options, e.file)
 	}
 	if e.linux == "" || file.Program.stage() != eventlog.Kernel {
@@ -216,7 +217,7 @@ func entryOptions(e blsEntry) string {
 // measureOptions measures the options of a program (PCR 12), in UTF-16 with their
 // NUL. systemd 252 and earlier can be built to measure them into PCR 8, too.
 func (w *walk) measureOptions(by eventlog.Stage, options []byte, source string) {
-	w.measure(Event{Stage: by, PCR: 12, Type: eventlog.IPL, Data: options, Reason: "the options: " + fromUTF16(options),
+	w.measure(Event{Stage: by, PCR: 12, Type: eventlog.IPL, Data: options, Reason: "the options: " + utf16le.Decode(options),
 		Source: source}, options)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // shimState is what later programs have of a shim that ran before them.
@@ -349,7 +350,7 @@ func archSuffix(name string) string {
 
 // secondStageOption reads the file that shim's load options name first.
 func secondStageOption(r run) (string, bool) {
-	text := fromUTF16(r.options)
+	text := utf16le.Decode(r.options)
 	first, _, _ := strings.Cut(strings.TrimSpace(text), " ")
 	first = strings.ReplaceAll(first, `\`, "/")
 	if !strings.HasSuffix(strings.ToLower(first), ".efi") || strings.EqualFold(path.Base(first), path.Base(r.path)) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // unifiedSections are the sections that systemd-stub measures, in the order in
@@ -38,7 +39,7 @@ func (w *walk) runStub(r run) []*walk {
 		}
 	}
 	if profile > 0 {
-		number := utf16Z(strconv.Itoa(profile))
+		number := utf16le.EncodeZ(strconv.Itoa(profile))
 		w.measure(Event{Stage: eventlog.SystemdStub, PCR: 12, Type: eventlog.EventTag, Data: tagEvent(tagProfile, string(number)),
 			Reason: "the profile that is chosen", Source: r.path}, number)
 	}
@@ -89,7 +90,7 @@ func (p *Program) profiles() []string {
 
 // profileOption takes "@1" off the options, with which a profile is chosen.
 func profileOption(r *run) int {
-	text, ok := strings.CutPrefix(fromUTF16(r.options), "@")
+	text, ok := strings.CutPrefix(utf16le.Decode(r.options), "@")
 	number, rest, _ := strings.Cut(text, " ")
 	n, err := strconv.Atoi(number)
 	if !ok || err != nil || n < 0 {
@@ -97,7 +98,7 @@ func profileOption(r *run) int {
 	}
 	r.options = nil
 	if rest != "" {
-		r.options = utf16Z(rest)
+		r.options = utf16le.EncodeZ(rest)
 	}
 	return n
 }
@@ -137,7 +138,7 @@ func (w *walk) stubOptions(r run, builtIn Section, v version) []byte {
 	if !certain {
 		w.doubt(whiteSpace, 9)
 	}
-	return utf16Z(options)
+	return utf16le.EncodeZ(options)
 }
 
 func le16(b []byte) uint16 { return uint16(b[0]) | uint16(b[1])<<8 }

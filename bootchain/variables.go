@@ -6,6 +6,7 @@ import (
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // variables are the UEFI variables that the next boot will see.
@@ -58,7 +59,7 @@ func guidOf(text string) [16]byte {
 // Profile, "UEFI_VARIABLE_DATA"), the form in which variables are measured.
 func variableData(name, vendor string, data []byte) []byte {
 	g := guidOf(vendor)
-	text := utf16LE(name)
+	text := utf16le.Encode(name)
 	out := binary.LittleEndian.AppendUint64(append([]byte(nil), g[:]...), uint64(len(text)/2))
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(data)))
 	return append(append(out, text...), data...)

@@ -2,9 +2,9 @@ package lab
 
 import (
 	"encoding/binary"
-	"unicode/utf16"
 
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // Attributes of a variable that the operating system writes for the firmware's boot manager:
@@ -28,25 +28,16 @@ func BootOption(description, path string) ([]byte, error) {
 	partition = binary.LittleEndian.AppendUint64(partition, espSize/sectorSize)
 	partition = append(append(partition, id[:]...), 2, 2) // a GPT, a GUID
 	nodes := node(media, hardDrive, partition)
-	nodes = append(nodes, node(media, filePath, utf16le(path))...)
+	nodes = append(nodes, node(media, filePath, utf16le.EncodeZ(path))...)
 	nodes = append(nodes, node(end, endAll, nil)...)
 
 	const active = 1
 	out := binary.LittleEndian.AppendUint32(nil, bootVariable)
 	out = binary.LittleEndian.AppendUint32(out, active)
 	out = binary.LittleEndian.AppendUint16(out, uint16(len(nodes)))
-	return append(append(out, utf16le(description)...), nodes...), nil
+	return append(append(out, utf16le.EncodeZ(description)...), nodes...), nil
 }
 
 func node(kind, sub byte, data []byte) []byte {
 	return append(binary.LittleEndian.AppendUint16([]byte{kind, sub}, uint16(4+len(data))), data...)
-}
-
-// utf16le has a NUL at its end.
-func utf16le(s string) []byte {
-	var out []byte
-	for _, unit := range utf16.Encode([]rune(s + "\x00")) {
-		out = binary.LittleEndian.AppendUint16(out, unit)
-	}
-	return out
 }

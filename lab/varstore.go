@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // Layout of OVMF's variable store (edk2, MdeModulePkg/Include/Guid/VariableFormat.h): a firmware
@@ -57,7 +58,7 @@ func appendVariable(flash []byte, name, vendor string, data []byte) error {
 		at += variableHeader + int(binary.LittleEndian.Uint32(flash[at+36:])) + int(binary.LittleEndian.Uint32(flash[at+40:]))
 		at = (at + 3) &^ 3
 	}
-	text := utf16le(name)
+	text := utf16le.EncodeZ(name)
 	record := make([]byte, variableHeader, variableHeader+len(text)+len(data))
 	binary.LittleEndian.PutUint16(record, variableStart)
 	record[2] = variableAdded

@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"unicode/utf16"
+
+	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
 // Offsets in the header (UEFI specification, "GPT Header") and in an entry ("GPT
@@ -93,21 +94,9 @@ func (t *Table) read(r io.ReaderAt) error {
 		}
 		t.used = append(t.used, e)
 		t.Partitions = append(t.Partitions, Partition{Number: i + 1, Type: [16]byte(e[:16]), UUID: [16]byte(e[16:32]),
-			First: le.Uint64(e[32:]), Last: le.Uint64(e[40:]), Name: name(e[56:128])})
+			First: le.Uint64(e[32:]), Last: le.Uint64(e[40:]), Name: utf16le.Decode(e[56:128])})
 	}
 	return nil
-}
-
-func name(b []byte) string {
-	var units []uint16
-	for ; len(b) >= 2; b = b[2:] {
-		u := binary.LittleEndian.Uint16(b)
-		if u == 0 {
-			break
-		}
-		units = append(units, u)
-	}
-	return string(utf16.Decode(units))
 }
 
 // Measured returns UEFI_GPT_DATA, which firmware measures into PCR 5 (TCG PC
