@@ -1,18 +1,17 @@
 package hosttpm_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/bootseal/bootseal/internal/hosttpm"
+	"github.com/bootseal/bootseal/internal/killtest"
 	"github.com/bootseal/bootseal/seal"
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/store"
@@ -134,7 +133,7 @@ func TestKill(t *testing.T) {
 	last := 0
 	var copied []byte
 	for round := range 30 {
-		first, said := countAndKill(t, dir, time.Duration(r.IntN(120))*time.Millisecond)
+		first, said := killtest.Count(t, childVariable+"="+dir, time.Duration(r.IntN(120))*time.Millisecond)
 		if said > 0 && first != last+1 && first != last+2 {
 			t.Fatalf("round %d: it goes on with %d after %d", round, first, last)
 		}
@@ -156,36 +155,4 @@ func TestKill(t *testing.T) {
 		t.Errorf("a copy of round 10: %v", err)
 	}
 	t.Logf("30 kills, %d changes", last)
-}
-
-// countAndKill starts a child and kills it some time after its first number. It returns
-// the first number and the last one.
-func countAndKill(t *testing.T, dir string, after time.Duration) (first, last int) {
-	t.Helper()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childVariable+"="+dir)
-	child.Stderr = os.Stderr
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		n, err := strconv.Atoi(lines.Text())
-		if err != nil {
-			break // cut off by the kill
-		}
-		if first == 0 {
-			first = n
-			time.AfterFunc(after, func() { _ = child.Process.Kill() })
-		}
-		last = n
-	}
-	var exit *exec.ExitError
-	if err := child.Wait(); !errors.As(err, &exit) || exit.Exited() {
-		t.Fatalf("the child was not killed: %v", err)
-	}
-	return first, last
 }

@@ -1,18 +1,16 @@
 package etcd_test
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/bootseal/bootseal/internal/etcdtest"
+	"github.com/bootseal/bootseal/internal/killtest"
 	"github.com/bootseal/bootseal/vtpm/store/etcd"
 )
 
@@ -65,43 +63,11 @@ func TestKill(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	last := 0
 	for round := range 5 {
-		first, said := countAndKill(t, e.Endpoint, time.Duration(r.IntN(400))*time.Millisecond)
+		first, said := killtest.Count(t, childVariable+"="+e.Endpoint, time.Duration(r.IntN(400))*time.Millisecond)
 		if first != last+1 && first != last+2 {
 			t.Fatalf("round %d: it goes on with %d after %d", round, first, last)
 		}
 		last = said
 	}
 	t.Logf("5 kills, %d changes", last)
-}
-
-// countAndKill starts a child and kills it some time after its first number. It returns
-// the first number and the last one.
-func countAndKill(t *testing.T, endpoint string, after time.Duration) (first, last int) {
-	t.Helper()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childVariable+"="+endpoint)
-	child.Stderr = os.Stderr
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		n, err := strconv.Atoi(lines.Text())
-		if err != nil {
-			break // cut off by the kill
-		}
-		if first == 0 {
-			first = n
-			time.AfterFunc(after, func() { _ = child.Process.Kill() })
-		}
-		last = n
-	}
-	var exit *exec.ExitError
-	if err := child.Wait(); !errors.As(err, &exit) || exit.Exited() {
-		t.Fatalf("the child was not killed: %v", err)
-	}
-	return first, last
 }
