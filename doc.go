@@ -36,6 +36,7 @@
 //	vtpm/vtpmtest          a vTPM for a test
 //	lab                    real machines: QEMU, OVMF, the vTPM, Debian's signed programs
 //	lab/predict            boots them, predicts each next boot, and compares
+//	internal/atomicfile    files that are there whole and on disk, or not at all
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/manufacture"
 	"github.com/bootseal/bootseal/manufacture/ca"
 )
@@ -99,7 +100,7 @@ func (c certificateFiles) Issue(r manufacture.Request) ([]byte, error) {
 
 // publishFile writes a file that others may read, at once and durably.
 func publishFile(name string, content []byte, mode os.FileMode) error {
-	if err := replaceFile(name, content); err != nil {
+	if err := atomicfile.Write(name, content, 0o600); err != nil {
 		return err
 	}
 	return os.Chmod(name, mode)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/vtpm/server/host/archive"
 	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/spf13/cobra"
@@ -62,7 +63,7 @@ imports the file and goes on with the original has the same TPM twice.`,
 			_, err := a.out.Write(content)
 			return err
 		}
-		if err := writeNew(file, content); err != nil {
+		if err := atomicfile.Create(file, content, 0o600); err != nil {
 			return fmt.Errorf("write the vTPM: %w", err)
 		}
 		if a.wantsJSON() {

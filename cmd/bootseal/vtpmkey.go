@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/internal/hosttpm"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
@@ -107,11 +108,11 @@ func (a *app) createKey(path string, f *keyFlags) (err error) {
 	if f.backup != "" {
 		digits := append(hex.AppendEncode(nil, key), '\n')
 		defer clear(digits)
-		if err := writeNew(f.backup, digits); err != nil {
+		if err := atomicfile.Create(f.backup, digits, 0o600); err != nil {
 			return fmt.Errorf("write the backup: %w", err)
 		}
 	}
-	return writeNew(path, data)
+	return atomicfile.Create(path, data, 0o600)
 }
 
 // sealKey returns the sealed key as a file has it.
@@ -190,7 +191,7 @@ func (a *app) resealKey(path string, f *keyFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, data)
+	return atomicfile.Write(path, data, 0o600)
 }
 
 // keyToSeal returns the key that the spec names, or a new one.
