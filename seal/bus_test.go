@@ -97,3 +97,61 @@ func predicted(t testing.TB, label, firmware, kernel string) seal.Branch {
 func policy(branches ...seal.Branch) seal.Policy {
 	return seal.Policy{Bank: pcr.SHA256, Branches: branches}
 }
+
+// nothingLoaded demands that no session and no transient object is left.
+func nothingLoaded(t testing.TB, tpm transport.TPM) {
+	t.Helper()
+	for _, first := range []uint32{0x02000000, 0x03000000, 0x80000000} {
+		rsp, err := tpm2.GetCapability{Capability: tpm2.TPMCapHandles, Property: first, PropertyCount: 8}.Execute(tpm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handles, err := rsp.CapabilityData.Data.Handles()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(handles.Handle) != 0 {
+			t.Errorf("still loaded: %x", handles.Handle)
+		}
+	}
+}
+
+// failing answers TPM_RC_FAILURE to one command, counted from 0 without those that flush.
+type failing struct {
+	tpm   transport.TPM
+	at, n int
+}
+
+func (f *failing) Send(command []byte) ([]byte, error) {
+	if tpm2.TPMCC(binary.BigEndian.Uint32(command[6:])) == tpm2.TPMCCFlushContext {
+		return f.tpm.Send(command)
+	}
+	f.n++
+	if f.n-1 == f.at {
+		return []byte{0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01}, nil
+	}
+	return f.tpm.Send(command)
+}
+
+// everyFailure runs do with each of its commands failing once, until none is left to
+// fail, and demands that do says so and leaves nothing in the TPM.
+func everyFailure(t testing.TB, tpm transport.TPM, do func(transport.TPM) error) {
+	t.Helper()
+	for at := 0; ; at++ {
+		f := &failing{tpm: tpm, at: at}
+		err := do(f)
+		nothingLoaded(t, tpm)
+		if f.n <= at {
+			if err != nil {
+				t.Errorf("without a failure: %v", err)
+			}
+			if at == 0 {
+				t.Error("no command was sent")
+			}
+			return
+		}
+		if err == nil {
+			t.Errorf("command %d failed, and nobody noticed", at)
+		}
+	}
+}

@@ -1,7 +1,8 @@
 // Package seal keeps a secret in a TPM 2.0 so that only the boots it was sealed
 // for get it back. It works over any [transport.TPM] of go-tpm.
 //
-//	Parent    the storage key that wraps the secret, pinned by its Name
+//	Parent    the storage key that wraps the secret, pinned by its Name: the SRK, or
+//	          a primary key made from a Template each time, as systemd 252 and clevis do
 //	Policy    plain data: the boots (PCR values) that open the secret, and a PIN
 //	Digest    a policy's digest, computed without a TPM
 //	Seal      secret + policy -> Sealed, which is JSON and no secret itself

@@ -24,18 +24,20 @@ var ErrPINRequired = errors.New("this secret is protected by a PIN, and none was
 // ParentError says that the storage key is not the one that the secret was
 // sealed under. Have is empty where there is no key at all.
 type ParentError struct {
-	Handle     Handle
-	Want, Have Name // Want is empty where no key was expected in particular
+	Parent Parent // what was wanted; its Name is empty where no key was expected in particular
+	Have   Name
 }
 
 func (e *ParentError) Error() string {
 	switch {
-	case len(e.Have) == 0 && len(e.Want) == 0:
-		return fmt.Sprintf("there is no key at %s", e.Handle)
+	case e.Parent.Template != "":
+		return fmt.Sprintf("the primary key of %s has Name %s: want %s", e.Parent.where(), e.Have, e.Parent.Name)
+	case len(e.Have) == 0 && len(e.Parent.Name) == 0:
+		return fmt.Sprintf("there is no key at %s", e.Parent.Handle)
 	case len(e.Have) == 0:
-		return fmt.Sprintf("there is no key at %s: want the storage key with Name %s", e.Handle, e.Want)
+		return fmt.Sprintf("there is no key at %s: want the storage key with Name %s", e.Parent.Handle, e.Parent.Name)
 	}
-	return fmt.Sprintf("the key at %s has Name %s: want %s", e.Handle, e.Have, e.Want)
+	return fmt.Sprintf("the key at %s has Name %s: want %s", e.Parent.Handle, e.Have, e.Parent.Name)
 }
 
 // Remedy implements [Remedier].

@@ -16,10 +16,10 @@ type Options struct {
 	PIN    []byte // given exactly if Policy.PIN is set; neither changed nor kept
 	// Parent is the storage key to seal under. The zero value stands for the
 	// storage root key at SRKHandle, created if it is missing; without a Name the
-	// key at Handle is taken as it is, and pinned from then on.
+	// key is taken as it is, and pinned from then on.
 	Parent Parent
 	// OwnerAuth is the owner hierarchy's authValue, needed only to create the
-	// storage root key, and empty on most machines.
+	// storage root key or that of a template, and empty on most machines.
 	OwnerAuth []byte
 	// UnsaltedPIN derives the PIN as systemd 252 does.
 	UnsaltedPIN bool
@@ -43,6 +43,7 @@ func Seal(tpm transport.TPM, o Options) (*Sealed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
+	defer k.close(tpm)
 	s := &Sealed{Version: sealedVersion, Parent: k.parent(), Policy: o.Policy}
 	if o.Policy.PIN && !o.UnsaltedPIN {
 		s.PINSalt = newPINSalt()
@@ -72,17 +73,14 @@ func (o Options) check() error {
 
 func (o Options) openParent(tpm transport.TPM) (*key, error) {
 	p := o.Parent
-	if p.Handle == 0 {
-		if len(p.Name) != 0 {
-			return nil, errors.New("the parent has a Name but no handle")
-		}
+	if p.Handle == 0 && p.Template == "" && len(p.Name) == 0 {
 		srk, _, err := EnsureSRK(tpm, o.OwnerAuth)
 		if err != nil {
 			return nil, err
 		}
 		p = srk
 	}
-	return openParent(tpm, p)
+	return openParent(tpm, p, o.OwnerAuth)
 }
 
 // create makes the object under the parent.

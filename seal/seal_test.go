@@ -140,7 +140,7 @@ func TestSealRefuses(t *testing.T) {
 		{seal.Options{Policy: p, Secret: secret, PIN: []byte("1")}, "asks for none"},
 		{seal.Options{Policy: withPIN, Secret: secret}, seal.ErrPINRequired.Error()},
 		{seal.Options{Secret: secret}, "no branch"},
-		{seal.Options{Policy: p, Secret: secret, Parent: seal.Parent{Name: seal.Name{1}}}, "no handle"},
+		{seal.Options{Policy: p, Secret: secret, Parent: seal.Parent{Name: seal.Name{1}}}, "no handle and no template"},
 	} {
 		_, err := seal.Seal(tpm, tt.o)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -239,7 +239,7 @@ func TestObjectOfAnotherTPM(t *testing.T) {
 	}
 	_, err := seal.Unseal(other, s, nil)
 	var parent *seal.ParentError
-	if !errors.As(err, &parent) || len(parent.Have) == 0 || !bytes.Equal(parent.Want, s.Parent.Name) {
+	if !errors.As(err, &parent) || len(parent.Have) == 0 || !bytes.Equal(parent.Parent.Name, s.Parent.Name) {
 		t.Errorf("have %v", err)
 	}
 	checkRemedy(t, err)

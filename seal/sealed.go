@@ -52,6 +52,9 @@ func (s *Sealed) Check() error {
 	if len(s.Parent.Name) == 0 {
 		return errors.New("sealed object: the parent's Name is missing")
 	}
+	if err := s.Parent.check(); err != nil {
+		return fmt.Errorf("sealed object: %w", err)
+	}
 	if len(s.Private) == 0 {
 		return errors.New("sealed object: the private area is missing")
 	}

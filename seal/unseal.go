@@ -20,10 +20,11 @@ func Unseal(tpm transport.TPM, s *Sealed, pin []byte) ([]byte, error) {
 	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("unseal: %w", err)
 	}
-	k, err := openParent(tpm, s.Parent)
+	k, err := openParent(tpm, s.Parent, nil)
 	if err != nil {
 		return nil, fmt.Errorf("unseal: %w", err)
 	}
+	defer k.close(tpm)
 	// A PCR may be extended between our look at it and the TPM's: look again, if
 	// only to say which. A refused policy costs no dictionary attack try.
 	const attempts = 3

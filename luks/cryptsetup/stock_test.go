@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal"
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/server"
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
@@ -55,14 +57,7 @@ func TestStockSystemdOpensOurToken(t *testing.T) {
 	if got, err := open(); err != nil || got != strconv.Itoa(slot) {
 		t.Errorf("keyslot %q, %v %s, want %d", got, err, stderr(err), slot)
 	}
-	if _, err := (tpm2.PCRExtend{
-		PCRHandle: tpm2.AuthHandle{Handle: 7, Auth: tpm2.PasswordAuth(nil)},
-		Digests: tpm2.TPMLDigestValues{Digests: []tpm2.TPMTHA{{
-			HashAlg: tpm2.TPMAlgSHA256, Digest: pcr.SHA256.Sum([]byte("another boot")),
-		}}},
-	}).Execute(tpm); err != nil {
-		t.Fatal(err)
-	}
+	extend(t, tpm, 7, "another boot")
 	if got, err := open(); err == nil {
 		t.Errorf("keyslot %s opened in another boot", got)
 	}
@@ -152,65 +147,88 @@ func powerOn(t *testing.T, platform net.Addr) {
 	}
 }
 
-// sealFor252 seals as systemd 252 does: under a primary key of its template, to PCR 4
-// and 7 as they are.
+// sealFor252 seals under the parent that systemd 252 makes, to PCR 4 and 7 as they are.
 func sealFor252(t *testing.T, tpm transport.TPM, secret []byte) *luks.SystemdTPM2 {
 	t.Helper()
-	parent, err := (tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(tpm2.TPMTPublic{
-		Type: tpm2.TPMAlgECC, NameAlg: tpm2.TPMAlgSHA256,
-		ObjectAttributes: tpm2.TPMAObject{
-			FixedTPM: true, FixedParent: true, SensitiveDataOrigin: true, UserWithAuth: true, Restricted: true, Decrypt: true,
-		},
-		Parameters: tpm2.NewTPMUPublicParms(tpm2.TPMAlgECC, &tpm2.TPMSECCParms{
-			CurveID: tpm2.TPMECCNistP256,
-			Symmetric: tpm2.TPMTSymDefObject{
-				Algorithm: tpm2.TPMAlgAES,
-				KeyBits:   tpm2.NewTPMUSymKeyBits(tpm2.TPMAlgAES, tpm2.TPMKeyBits(128)),
-				Mode:      tpm2.NewTPMUSymMode(tpm2.TPMAlgAES, tpm2.TPMAlgCFB),
-			},
-		}),
-	})}).Execute(tpm)
+	sel := pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(4, 7)}
+	values, err := seal.ReadPCRs(tpm, sel)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tpm2.FlushContext{FlushHandle: parent.ObjectHandle}.Execute(tpm)
-	policy := policyPCR(t, tpm)
-	made, err := (tpm2.Create{
-		ParentHandle: tpm2.AuthHandle{Handle: parent.ObjectHandle, Name: parent.Name, Auth: tpm2.PasswordAuth(nil)},
-		InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{
-			Data: tpm2.NewTPMUSensitiveCreate(&tpm2.TPM2BSensitiveData{Buffer: secret}),
-		}},
-		InPublic: tpm2.New2B(tpm2.TPMTPublic{
-			Type: tpm2.TPMAlgKeyedHash, NameAlg: tpm2.TPMAlgSHA256,
-			ObjectAttributes: tpm2.TPMAObject{FixedTPM: true, FixedParent: true},
-			AuthPolicy:       tpm2.TPM2BDigest{Buffer: policy},
-		}),
-	}).Execute(tpm)
+	branch, err := seal.NewBranch("", values, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := seal.Policy{Bank: sel.Bank, Branches: []seal.Branch{branch}}
+	s, err := seal.Seal(tpm, seal.Options{Secret: secret, Policy: policy, Parent: seal.Parent{Template: seal.SystemdECC}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := seal.Digest(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &luks.SystemdTPM2{
-		PCRs: pcr.Select(4, 7), Bank: pcr.SHA256, PrimaryAlg: "ecc",
-		Shards: []luks.Shard{{Blob: luks.Blob{Private: made.OutPrivate.Buffer, Public: made.OutPublic.Bytes()}, PolicyHash: policy}},
+		PCRs: sel.PCRs, Bank: sel.Bank, PrimaryAlg: s.Parent.Template.Alg(),
+		Shards: []luks.Shard{{Blob: luks.Blob{Private: s.Private, Public: s.Public}, PolicyHash: hash}},
 	}
 }
 
-// policyPCR is the policy digest for PCR 4 and 7 as they are.
-func policyPCR(t *testing.T, tpm transport.TPM) []byte {
+// The other way round: what systemd-cryptenroll writes is opened here, and opens the
+// keyslot.
+func TestWeOpenStockSystemdsToken(t *testing.T) {
+	v := volume(t)
+	enroll, err := exec.LookPath("systemd-cryptenroll")
+	if err != nil {
+		t.Skip("systemd-cryptenroll is not installed: it is in Debian's package systemd")
+	}
+	byToken(t) // skips without the rest
+	tpm, device := simulator(t)
+	extend(t, tpm, 7, "firmware")
+
+	// systemd-cryptenroll takes the passphrase of a keyslot from $PASSWORD.
+	cmd := exec.CommandContext(t.Context(), enroll, "--tpm2-device="+device, "--tpm2-pcrs=4+7", v.Path())
+	cmd.Env = append(os.Environ(), "PASSWORD="+string(passphrase))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	tokens, err := header(t, v).Metadata.AllTokens()
+	if err != nil || len(tokens) != 1 {
+		t.Fatalf("%d tokens, %v", len(tokens), err)
+	}
+	token := tokens[0].(*luks.SystemdTPM2)
+	if token.SRK != nil {
+		t.Skip("this systemd seals under the storage root key")
+	}
+	values, err := seal.ReadPCRs(tpm, pcr.BankSelection{Bank: token.Bank, PCRs: token.PCRs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent, err := seal.MakeParent(tpm, nil, seal.SystemdECC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := seal.Unseal(tpm, &seal.Sealed{
+		Version: 1, Parent: parent,
+		Policy: seal.Policy{Bank: token.Bank, Branches: []seal.Branch{{PCRs: values[token.Bank]}}},
+		Public: token.Shards[0].Public, Private: token.Shards[0].Private,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Test(t.Context(), luks.Passphrase(secret), token.Keyslots[0]); err != nil {
+		t.Error(err)
+	}
+}
+
+func extend(t *testing.T, tpm transport.TPM, index int, data string) {
 	t.Helper()
-	session, closer, err := tpm2.PolicySession(tpm, tpm2.TPMAlgSHA256, 16, tpm2.Trial())
-	if err != nil {
+	if _, err := (tpm2.PCRExtend{
+		PCRHandle: tpm2.AuthHandle{Handle: tpm2.TPMHandle(index), Auth: tpm2.PasswordAuth(nil)},
+		Digests: tpm2.TPMLDigestValues{Digests: []tpm2.TPMTHA{{
+			HashAlg: tpm2.TPMAlgSHA256, Digest: pcr.SHA256.Sum([]byte(data)),
+		}}},
+	}).Execute(tpm); err != nil {
 		t.Fatal(err)
 	}
-	defer closer()
-	if _, err := (tpm2.PolicyPCR{PolicySession: session.Handle(), Pcrs: tpm2.TPMLPCRSelection{
-		PCRSelections: []tpm2.TPMSPCRSelection{{Hash: tpm2.TPMAlgSHA256, PCRSelect: pcr.Select(4, 7).Octets()}},
-	}}).Execute(tpm); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := tpm2.PolicyGetDigest{PolicySession: session.Handle()}.Execute(tpm)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digest.PolicyDigest.Buffer
 }
