@@ -13,6 +13,8 @@
 //	luks                   LUKS2 headers and the tokens in them, read-only
 //	luks/cryptsetup        changes volumes, with the program
 //	luks/recoverykey       keys that people write down
+//	node/state             the folder with what belongs to a node's volumes
+//	node/kept              the secret that is kept for reseals, on the volume itself
 //	attest                 evidence: an attestation key and a quote
 //	attest/verify          is the evidence authentic?
 //	manufacture            a new TPM: endorsement keys, certificates, a cloud's layout
