@@ -15,6 +15,7 @@
 //	luks/recoverykey       keys that people write down
 //	node/state             the folder with what belongs to a node's volumes
 //	node/kept              the secret that is kept for reseals, on the volume itself
+//	node/volumes           what a machine knows of its volumes: identities, notes
 //	attest                 evidence: an attestation key and a quote
 //	attest/verify          is the evidence authentic?
 //	manufacture            a new TPM: endorsement keys, certificates, a cloud's layout
