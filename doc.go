@@ -16,6 +16,7 @@
 //	node/state             the folder with what belongs to a node's volumes
 //	node/kept              the secret that is kept for reseals, on the volume itself
 //	node/volumes           what a machine knows of its volumes: identities, notes
+//	node/enrollment        a header's tokens as boots that open it; tokens and sealed objects
 //	attest                 evidence: an attestation key and a quote
 //	attest/verify          is the evidence authentic?
 //	manufacture            a new TPM: endorsement keys, certificates, a cloud's layout
@@ -52,6 +53,7 @@
 //	internal/gpt           GUID partition tables, and what is measured of them
 //	internal/killtest      processes that are killed, for tests of what survives
 //	internal/picture       a boot as a picture (SVG)
+//	internal/reboot        brings a TPM to the PCR values of a logged boot
 //	internal/utf16le       text as UEFI has it
 //	internal/pe            PE files: Authenticode digests, signers, sections
 //	conformance            suites that others wrote, run against the vTPM

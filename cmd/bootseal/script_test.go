@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/signal"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/vtpm/server/host/api"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -24,6 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script: each reads like a manual page of a verb.
+// A script that needs the program cryptsetup begins with [!cryptsetup] skip.
 // $BOOTS has the recorded boots of package eventlog, $CHAINS what else these
 // machines had: variables, and manifests of their files. $SWTPM has states of swtpm.
 func TestScripts(t *testing.T) {
@@ -54,6 +57,14 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exitcode": exitCode, "waitsocket": waitSocket, "waittrace": waitTrace,
+			"boottpm": bootTPM, "luksfile": luksFile, "luksopens": luksOpens,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "cryptsetup" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			_, err := cryptsetup.Find(context.Background())
+			return err == nil, nil
 		},
 	})
 }

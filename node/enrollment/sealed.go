@@ -1,0 +1,106 @@
+package enrollment
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal"
+)
+
+// sealedVersion is the version of [seal.Sealed] that is filled in here.
+const sealedVersion = 1
+
+// What a token may be that package seal cannot open.
+var (
+	// ErrPolicy: the policy is not just PCR values and perhaps a PIN.
+	ErrPolicy = errors.New("its policy is a signed one, or pcrlock's, or one that only a newer systemd knows")
+	// ErrOtherBoot: the PCR values do not lead to the policy hash.
+	ErrOtherBoot = errors.New("it was sealed for other PCR values")
+	// ErrImport: the object has to be imported before it is loaded.
+	ErrImport = errors.New("it was sealed outside of the TPM, and has to be imported first")
+)
+
+// Sealed returns a token's sealed object as [seal.Unseal] opens it, where values are
+// those that it was sealed for; what it unseals to is for [luks.Passphrase]. It
+// fails with [ErrPolicy], [ErrOtherBoot] or [ErrImport].
+//
+// The parent's Name is the one in the token, which whoever holds the disk can have
+// written: set Parent.Name where the Name is known from a better place.
+func Sealed(t *luks.SystemdTPM2, label string, values pcr.Values) (*seal.Sealed, error) {
+	if !t.Literal() {
+		return nil, ErrPolicy
+	}
+	policy, ok := Policy(t, values)
+	if !ok {
+		return nil, ErrOtherBoot
+	}
+	policy.Branches[0].Label = label
+	blob := t.Shards[0].Blob
+	if blob.Seed != nil {
+		return nil, ErrImport
+	}
+	if t.SRK == nil {
+		return nil, errors.New("its parent key is made from a template each time")
+	}
+	return &seal.Sealed{
+		Version: sealedVersion,
+		Parent:  seal.Parent{Handle: seal.Handle(t.SRK.Handle), Name: t.SRK.Name, Public: t.SRK.Public},
+		Policy:  policy,
+		PINSalt: t.Salt,
+		Public:  blob.Public,
+		Private: blob.Private,
+	}, nil
+}
+
+// NewToken returns the token for a sealed object whose policy has one branch, and a
+// keyslot. Its text for a release of systemd is [luks.SystemdTPM2.For]'s.
+//
+// s.Parent.Public must be there, as it is after [seal.Seal].
+func NewToken(s *seal.Sealed, keyslot int) (*luks.SystemdTPM2, error) {
+	if len(s.Policy.Branches) != 1 {
+		return nil, fmt.Errorf("token of a policy with %d branches: a token is for one boot", len(s.Policy.Branches))
+	}
+	alg, err := keyAlg(s.Parent.Public)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := seal.Digest(s.Policy)
+	if err != nil {
+		return nil, err
+	}
+	sel := s.Policy.Selection()
+	t := &luks.SystemdTPM2{
+		Keyslots: []int{keyslot},
+		Shards: []luks.Shard{{
+			Blob:       luks.Blob{Private: s.Private, Public: s.Public},
+			PolicyHash: digest,
+		}},
+		PCRs:       sel.PCRs,
+		Bank:       sel.Bank,
+		PrimaryAlg: alg,
+		PIN:        s.Policy.PIN,
+		Salt:       s.PINSalt,
+		SRK: &luks.ESYSObject{Kind: luks.ESYSKey, Handle: uint32(s.Parent.Handle), Name: s.Parent.Name,
+			Public: s.Parent.Public},
+	}
+	return t, t.Check()
+}
+
+// keyAlg is systemd's name for the algorithm of a key's TPMT_PUBLIC.
+func keyAlg(public []byte) (string, error) {
+	const rsa, ecc = 0x0001, 0x0023 // Part 2, "TPM_ALG_ID"
+	if len(public) < 2 {
+		return "", errors.New("token: the parent's public area is missing")
+	}
+	switch alg := binary.BigEndian.Uint16(public); alg {
+	case rsa:
+		return "rsa", nil
+	case ecc:
+		return "ecc", nil
+	default:
+		return "", fmt.Errorf("token: the parent's algorithm is 0x%04x: systemd knows ecc and rsa", alg)
+	}
+}
