@@ -95,6 +95,8 @@ type call struct {
 	stdin  []byte
 	// secrets are given in pipes, which are /proc/self/fd/3 and up.
 	secrets [][]byte
+	// out takes the output, in place of what run returns, where that is a secret.
+	out *secretOutput
 }
 
 // secretFile is the name under which cryptsetup finds call.secrets[i].
@@ -116,6 +118,9 @@ func (t *Tool) run(ctx context.Context, c call) ([]byte, error) {
 	cmd.Stdin = bytes.NewReader(c.stdin)
 	out, errs := &limited{}, &limited{}
 	cmd.Stdout, cmd.Stderr = out, errs
+	if c.out != nil {
+		cmd.Stdout = c.out
+	}
 	// Asked to stop, it can tidy up; a header that is cut off has its other copy.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

@@ -108,6 +108,39 @@ func (v *Volume) Test(ctx context.Context, passphrase []byte, slot int) error {
 	return err
 }
 
+// OpenOptions say how a volume is opened.
+type OpenOptions struct {
+	ReadOnly bool
+	Discards bool // pass TRIM requests through: an onlooker learns which sectors are in use
+}
+
+// Open opens the volume as /dev/mapper/NAME with the passphrase of the keyslot, or of
+// any with [AnySlot]. It needs device-mapper.
+func (v *Volume) Open(ctx context.Context, passphrase []byte, slot int, name string, o OpenOptions) error {
+	args := []string{"open", "--type", "luks2", "--key-file", secretFile(0)}
+	if slot != AnySlot {
+		args = append(args, "--key-slot", strconv.Itoa(slot))
+	}
+	if o.ReadOnly {
+		args = append(args, "--readonly")
+	}
+	if o.Discards {
+		args = append(args, "--allow-discards")
+	}
+	// A name that begins with a dash would be an option.
+	_, err := v.run(ctx, fmt.Sprintf("open as %s", name), call{args: args, secrets: [][]byte{passphrase}}, "--", name)
+	return err
+}
+
+// Prefer makes the keyslot the first that is tried where none is named. Otherwise
+// whoever opens the volume without a number, as initramfs-tools does, waits for the
+// key derivation of every keyslot before it: a second or more each.
+func (v *Volume) Prefer(ctx context.Context, slot int) error {
+	args := []string{"config", "--priority", "prefer", "--key-slot", strconv.Itoa(slot)}
+	_, err := v.run(ctx, fmt.Sprintf("prefer keyslot %d of", slot), call{args: args})
+	return err
+}
+
 // AddKey adds a passphrase in the lowest free keyslot, and returns the keyslot's
 // number. It needs a passphrase that opens the volume now.
 func (v *Volume) AddKey(ctx context.Context, existing, added []byte, kdf KDF) (int, error) {
