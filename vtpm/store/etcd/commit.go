@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bootseal/bootseal/vtpm/store/internal/record"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -155,6 +156,16 @@ func (s *Store) try(a *attempt) error {
 		If(s.owner.mine(), clientv3.Compare(clientv3.ModRevision(s.key("head")), "=", s.headRev)).
 		Then(append(a.ops, clientv3.OpPut(s.key("head"), a.head))...).
 		Else(clientv3.OpGet(s.key("head"))).Commit()
+	if noSpace(err) {
+		head, getErr := s.client.etcd.Get(ctx, s.key("head"))
+		switch {
+		case getErr != nil:
+			return getErr
+		case !s.happened(a, head.Kvs):
+			return err
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -162,11 +173,18 @@ func (s *Store) try(a *attempt) error {
 		s.headRev = r.Header.Revision
 		return nil
 	}
-	found := r.Responses[0].GetResponseRange().Kvs
-	if len(found) == 1 && string(found[0].Value) == a.head {
-		s.headRev = found[0].ModRevision
+	if s.happened(a, r.Responses[0].GetResponseRange().Kvs) {
 		return nil
 	}
 	s.owner.lose(fmt.Errorf("%w: another process has it, or changed it", ErrLost))
 	return s.owner.err()
+}
+
+// happened reports whether the head that was found is the attempt's.
+func (s *Store) happened(a *attempt, found []*mvccpb.KeyValue) bool {
+	if len(found) != 1 || string(found[0].Value) != a.head {
+		return false
+	}
+	s.headRev = found[0].ModRevision
+	return true
 }

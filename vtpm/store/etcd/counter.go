@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bootseal/bootseal/vtpm/store"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -100,17 +101,27 @@ func (c *Counter) change(f func(store.Count) (store.Count, error)) error {
 			If(clientv3.Compare(clientv3.ModRevision(c.at()), "=", revision)).
 			Then(clientv3.OpPut(c.at(), value)).
 			Else(clientv3.OpGet(c.at())).Commit()
-		if err != nil {
+		var found []*mvccpb.KeyValue
+		switch {
+		case noSpace(err):
+			now, getErr := c.client.etcd.Get(ctx, c.at())
+			if getErr != nil {
+				return true, getErr
+			}
+			found = now.Kvs
+		case err != nil:
 			return !refused(err), err
-		}
-		if r.Succeeded {
+		case r.Succeeded:
 			return false, nil
+		default:
+			found = r.Responses[0].GetResponseRange().Kvs
+			err = errors.New("somebody else moves it")
 		}
 		// An answer that was lost is no harm: the value is the one that we wrote.
-		if found := r.Responses[0].GetResponseRange().Kvs; len(found) == 1 && string(found[0].Value) == value {
-			return false, nil
+		if len(found) == 1 && string(found[0].Value) == value {
+			err = nil
 		}
-		return false, errors.New("somebody else moves it")
+		return false, err
 	})
 	if err != nil {
 		return fmt.Errorf("the counter %s in etcd: %w", c.at(), err)

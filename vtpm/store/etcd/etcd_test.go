@@ -28,10 +28,10 @@ var _ vtpm.Store = (*etcd.Store)(nil)
 
 var testKey = bytes.Repeat([]byte("key!"), store.KeySize/4)
 
-// dial returns a client with a short TTL. Each test has a prefix of its own.
+// dial returns a client. Each test has a prefix of its own.
 func dial(t *testing.T, endpoint string, change ...func(*etcd.Config)) *etcd.Client {
 	t.Helper()
-	c := etcd.Config{Endpoints: []string{endpoint}, Prefix: t.Name(), TTL: 2 * time.Second}
+	c := etcd.Config{Endpoints: []string{endpoint}, Prefix: t.Name(), TTL: 10 * time.Second}
 	for _, f := range change {
 		f(&c)
 	}
@@ -42,6 +42,10 @@ func dial(t *testing.T, endpoint string, change ...func(*etcd.Config)) *etcd.Cli
 	t.Cleanup(func() { client.Close() })
 	return client
 }
+
+// brief is for tests that wait for a lease to run out. Others have a TTL that a busy machine
+// does not miss.
+func brief(c *etcd.Config) { c.TTL = 2 * time.Second }
 
 func waiting(c *etcd.Config) { c.Wait = 20 * time.Second }
 
@@ -91,6 +95,7 @@ func raw(t *testing.T, endpoint string) *clientv3.Client {
 // A committed change is there when the state is opened again, whatever became of the
 // process, and a deleted record is not.
 func TestCommitSurvives(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	c := dial(t, e.Endpoint)
 	s := mustOpen(t, c, "vm0")
@@ -130,6 +135,7 @@ func TestCommitSurvives(t *testing.T) {
 
 // A TPM works on it, and another host's TPM is the same one.
 func TestTPM(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	first, second := dial(t, e.Endpoint), dial(t, e.Endpoint)
 	s := mustOpen(t, first, "vm0")
@@ -145,8 +151,9 @@ func TestTPM(t *testing.T) {
 
 // While one has the state nobody else gets it, and is told who has.
 func TestOneOwner(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
-	first, second := dial(t, e.Endpoint), dial(t, e.Endpoint)
+	first, second := dial(t, e.Endpoint, brief), dial(t, e.Endpoint)
 	s := mustOpen(t, first, "vm0")
 	var owned *etcd.OwnedError
 	if _, err := second.Open(t.Context(), "vm0", testKey); !errors.As(err, &owned) || owned.Owner.Host == "" || owned.Left <= 0 {
@@ -172,6 +179,7 @@ func TestOneOwner(t *testing.T) {
 // Many want the state at once: at each moment one of them has it, and nothing that any
 // of them was told is lost.
 func TestRace(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	var owners atomic.Int32
 	var all sync.WaitGroup
@@ -204,6 +212,7 @@ func TestRace(t *testing.T) {
 
 // A state opens with its key and name only, and one that was changed in etcd is refused.
 func TestTampering(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	c, etcdctl := dial(t, e.Endpoint), raw(t, e.Endpoint)
 	for _, name := range []string{"vm0", "vm1"} {
@@ -285,6 +294,7 @@ func TestTampering(t *testing.T) {
 
 // etcd sees neither names of records nor values.
 func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	s := mustOpen(t, dial(t, e.Endpoint), "vm0")
 	commit(t, s, map[string][]byte{"hierarchies": []byte("secret")})
@@ -304,6 +314,7 @@ func TestNothingLeaks(t *testing.T) {
 
 // Remove leaves nothing, and Open of what is not there is a new state.
 func TestRemove(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	c := dial(t, e.Endpoint)
 	s := mustOpen(t, c, "vm0")
@@ -323,6 +334,7 @@ func TestRemove(t *testing.T) {
 
 // A counter in etcd counts a state in a directory.
 func TestCounter(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	c := dial(t, e.Endpoint)
 	counter := c.Counter("vm0", testKey)
@@ -358,6 +370,7 @@ func TestCounter(t *testing.T) {
 
 // States that earlier versions wrote are read, and written on.
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	sample, err := os.ReadFile("testdata/state-1.json")
 	if err != nil {

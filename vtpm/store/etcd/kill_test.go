@@ -2,6 +2,7 @@ package etcd_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -23,7 +24,23 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, countForever(endpoint))
 		os.Exit(1)
 	}
+	flag.Parse()
+	if err := manyAtOnce(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
+}
+
+// manyAtOnce runs more tests at a time than there are processors, unless -parallel says how
+// many: they wait for leases and elections, and compute little.
+func manyAtOnce() error {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", "8")
 }
 
 // countForever counts in a record, and says each number that was acknowledged.
@@ -56,6 +73,7 @@ func countForever(endpoint string) error {
 // TestKill kills the owner, as the death of its host does, again and again. The next one
 // gets the state when the lease has run out, with what was acknowledged, or one change more.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for leases to run out")
 	}

@@ -242,7 +242,8 @@ func (o *ownership) revoke() {
 }
 
 // refused reports whether etcd said that it did not do what it was asked for: there is no
-// use in asking again. Every other error may be of an answer that was lost.
+// use in asking again. Of a change that was refused for want of space see noSpace. Every other
+// error may be of an answer that was lost.
 func refused(err error) bool {
 	for _, e := range []error{
 		rpctypes.ErrNoSpace, rpctypes.ErrRequestTooLarge, rpctypes.ErrTooManyOps, rpctypes.ErrDuplicateKey,
@@ -255,6 +256,11 @@ func refused(err error) bool {
 	}
 	return false
 }
+
+// noSpace reports whether etcd said that it has no space. It says so of a change that it
+// refused, and of one that it made when it was full (etcd, server/etcdserver, quotaApplierV3):
+// what it has then is to be read.
+func noSpace(err error) bool { return errors.Is(rpctypes.Error(err), rpctypes.ErrNoSpace) }
 
 // explain adds to an error that says nothing what it may be.
 func explain(err error) error {

@@ -61,6 +61,7 @@ func TestParseURL(t *testing.T) {
 
 // Over TLS, etcd and client know each other by certificates of one CA; others are refused.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	ca := newCA(t)
 	dir := ca.dir
 	e := etcdtest.Start(t, "--cert-file", ca.issue(t, "server"), "--key-file", filepath.Join(dir, "server.key"),
@@ -104,6 +105,7 @@ func TestTLS(t *testing.T) {
 
 // With etcd's users, a name and a password from a file.
 func TestPassword(t *testing.T) {
+	t.Parallel()
 	e := etcdtest.Start(t)
 	etcdctl := raw(t, e.Endpoint)
 	ctx := t.Context()
