@@ -56,7 +56,9 @@
 //	internal/reboot        brings a TPM to the PCR values of a logged boot
 //	internal/utf16le       text as UEFI has it
 //	internal/pe            PE files: Authenticode digests, signers, sections
+//	internal/version       which bootseal a program is
 //	conformance            suites that others wrote, run against the vTPM
 //	conformance/bench      the vTPM beside swtpm, measured over a socket
+//	cmd/internal/tpmlink   a TPM's device file or socket
 //	cmd/bootseal           the command line: one file a verb
 package bootseal

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bootseal/bootseal/internal/version"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -34,8 +35,9 @@ func (e *noError) Error() string { return e.reason }
 // command returns the command line: the root with all verbs.
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "bootseal",
-		Short: "Proof that a node's boot was not tampered with, and disks that open only for it",
+		Use:     "bootseal",
+		Version: version.Read().String(),
+		Short:   "Proof that a node's boot was not tampered with, and disks that open only for it",
 		Long: `Bootseal reads what firmware, bootloader and kernel measured, predicts what the next
 boot will measure, and keeps a disk's key in the TPM for exactly these boots.
 
@@ -56,6 +58,7 @@ bad input, no TPM).`,
 			return nil
 		},
 	}
+	root.SetVersionTemplate("bootseal {{.Version}}\n")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)

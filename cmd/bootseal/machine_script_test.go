@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bootseal/bootseal/cmd/internal/tpmlink"
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/reboot"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
@@ -59,7 +60,7 @@ func rebootAt(socket string, log *eventlog.Log) error {
 }
 
 func startAt(socket string) error {
-	tpm, err := openSocket(socket)
+	tpm, err := tpmlink.Socket(socket)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func startAt(socket string) error {
 }
 
 func measureAt(socket string, log *eventlog.Log) error {
-	tpm, err := openSocket(socket)
+	tpm, err := tpmlink.Socket(socket)
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
 	"os"
 	"strings"
 
+	"github.com/bootseal/bootseal/cmd/internal/tpmlink"
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/google/go-tpm/tpm2"
@@ -42,7 +40,7 @@ func (a *app) openTPM() (transport.TPMCloser, error) {
 	case ok && kind == "device" && where != "":
 		return openDevice(where)
 	case ok && kind == "swtpm" && where != "":
-		return openSocket(where)
+		return tpmlink.Socket(where)
 	case ok && kind == "embedded":
 		return a.openEmbedded(where)
 	}
@@ -50,59 +48,11 @@ func (a *app) openTPM() (transport.TPMCloser, error) {
 }
 
 func openDevice(path string) (transport.TPMCloser, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("no TPM at %s: is it enabled in the firmware, or attached to the VM? Otherwise use one of:%s", path, tpmChoices)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s: permission denied: be root, or a member of the group that owns it (often tss)", path)
-	case err != nil:
-		return nil, fmt.Errorf("open the TPM: %w", err)
+	tpm, err := tpmlink.Device(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; otherwise use one of:%s", err, tpmChoices)
 	}
-	return stream{f}, nil
-}
-
-// openSocket connects to a TPM's data channel: where is a path, or HOST:PORT.
-func openSocket(where string) (transport.TPMCloser, error) {
-	network := "tcp"
-	if strings.Contains(where, "/") || !strings.Contains(where, ":") {
-		network = "unix"
-	}
-	conn, err := net.Dial(network, where)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the TPM at %s: %w (is swtpm running, and is this its data channel?)", where, err)
-	}
-	return stream{conn}, nil
-}
-
-// stream is a TPM behind a byte stream: a command is written, and as many bytes
-// are read as the response's header says.
-type stream struct{ io.ReadWriteCloser }
-
-const (
-	responseHeader  = 10
-	maxResponseSize = 64 << 10
-)
-
-// Send implements transport.TPM.
-func (s stream) Send(command []byte) ([]byte, error) {
-	if _, err := s.Write(command); err != nil {
-		return nil, fmt.Errorf("send a command to the TPM: %w", err)
-	}
-	// A device gives a response in one read, a socket in as many as it likes.
-	buf := make([]byte, maxResponseSize)
-	n, err := io.ReadAtLeast(s, buf, responseHeader)
-	if err != nil {
-		return nil, fmt.Errorf("read the TPM's response: %w", err)
-	}
-	size := int(binary.BigEndian.Uint32(buf[2:]))
-	if size < responseHeader || size > len(buf) || n > size {
-		return nil, fmt.Errorf("read the TPM's response: its header says %d bytes, %d came", size, n)
-	}
-	if _, err := io.ReadFull(s, buf[n:size]); err != nil {
-		return nil, fmt.Errorf("read the TPM's response: %w", err)
-	}
-	return buf[:size], nil
+	return tpm, err
 }
 
 // openEmbedded starts a vTPM in this process: a boot of its own, whose PCRs hold

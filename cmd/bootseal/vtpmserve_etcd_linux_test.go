@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bootseal/bootseal/cmd/internal/tpmlink"
 	"github.com/bootseal/bootseal/internal/etcdtest"
 	"github.com/bootseal/bootseal/vtpm/server/host"
 	"github.com/google/go-tpm/tpm2"
@@ -84,7 +85,7 @@ func srkName(t *testing.T, info host.Info) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	tpm := stream{conn}
+	tpm := tpmlink.Stream{ReadWriteCloser: conn}
 	key, err := (tpm2.CreatePrimary{PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(tpm2.ECCSRKTemplate)}).Execute(tpm)
 	if err != nil {
 		t.Fatal(err)
