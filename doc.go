@@ -16,6 +16,7 @@
 //	node/state             the folder with what belongs to a node's volumes
 //	node/kept              the secret that is kept for reseals, on the volume itself
 //	node/volumes           what a machine knows of its volumes: identities, notes
+//	node/status            is a node in order, and will its next boot open the disks?
 //	node/enrollment        a header's tokens as boots that open it; tokens and sealed objects
 //	attest                 evidence: an attestation key and a quote
 //	attest/verify          is the evidence authentic?
@@ -52,6 +53,7 @@
 //	internal/efivars       UEFI variables and signature lists
 //	internal/gpt           GUID partition tables, and what is measured of them
 //	internal/killtest      processes that are killed, for tests of what survives
+//	internal/lukstest      LUKS2 headers for tests, without cryptsetup
 //	internal/picture       a boot as a picture (SVG)
 //	internal/reboot        brings a TPM to the PCR values of a logged boot
 //	internal/utf16le       text as UEFI has it

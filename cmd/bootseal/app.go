@@ -70,6 +70,7 @@ bad input, no TPM).`,
 	completeWords(root, "state-key", "file:", "credential:", "tpm:")
 	completeWords(root, "tpm", "device:", "swtpm:", "embedded:")
 	root.AddCommand(
+		a.check(),
 		a.demo(),
 		a.explain(),
 		a.log(),

@@ -27,6 +27,7 @@ type machineFlags struct {
 	esp, booted                   []string
 	db, dbx, mok                  []string
 	sbatPolicy, bootNext          string
+	only                          []pcr.Bank // the banks to predict without --bank, none for those of the log
 }
 
 const machineHelp = `
@@ -65,6 +66,7 @@ func (m *machine) note(format string, args ...any) {
 func (a *app) readMachine(f *machineFlags) (*machine, error) {
 	m := new(machine)
 	here := len(f.esp) == 0
+	m.Banks = f.only
 	if f.bank != "" {
 		b, err := pcr.ParseBank(f.bank)
 		if err != nil {

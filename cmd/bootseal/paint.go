@@ -12,10 +12,11 @@ import (
 type color string
 
 const (
-	bold  color = "1"
-	dim   color = "2"
-	red   color = "1;31"
-	green color = "32"
+	bold   color = "1"
+	dim    color = "2"
+	red    color = "1;31"
+	green  color = "32"
+	yellow color = "33"
 )
 
 // painter colors text, on a terminal only. NO_COLOR (no-color.org) and a dumb

@@ -1,0 +1,44 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// Judge tells what facts mean: whether everything is in order, and what to do where it
+// is not.
+func Judge(f *Facts) *Report {
+	line, _ := judgeLog(f)
+	boot := append(judgeFirmware(f), line, judgePlatform(&f.Platform))
+	boot = append(boot, judgeAzure(&f.Platform)...)
+	sections := []Section{{Name: "TPM", Lines: judgeWholeTPM(f)}, {Name: "boot", Lines: boot}}
+	sections = append(sections, judgeVolumes(f)...)
+	system := append(judgeHooks(f.Hooks), judgeClock(f)...)
+	return newReport(append(sections, Section{Name: "system", Lines: system})...)
+}
+
+func judgeWholeTPM(f *Facts) []Line {
+	lines := []Line{judgeDevices(f)}
+	switch {
+	case f.TPM != nil:
+		lines = append(append(lines, judgeTPM(f.TPM)...), judgeLockout(f.TPM, f.Volumes))
+	case f.TPMErr != nil && (f.OtherTPM != "" || f.Devices.Managed.Found || f.Devices.Raw.Found):
+		lines = append(lines, judgeAccess(f))
+	}
+	return lines
+}
+
+// judgeClock notices a clock that was reset. Nothing that opens a disk depends on it.
+func judgeClock(f *Facts) []Line {
+	if f.Written.IsZero() || f.Clock.After(f.Written.Add(-24*time.Hour)) {
+		return nil
+	}
+	return []Line{{What: "clock", Verdict: Warn,
+		Says: fmt.Sprintf("%s, and the list of volumes is of %s: it was reset. No disk depends on it; certificates and logs do",
+			f.Clock.UTC().Format(time.DateOnly), f.Written.UTC().Format(time.DateOnly)),
+		Remedy: "have it set by NTP (chrony, systemd-timesyncd); its battery may be empty"}}
+}
+
+func isPermission(err error) bool { return errors.Is(err, fs.ErrPermission) }

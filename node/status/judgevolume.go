@@ -1,0 +1,311 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/volumes"
+	"github.com/bootseal/bootseal/pcr"
+)
+
+func judgeVolumes(f *Facts) []Section {
+	var out []Section
+	if f.VolumesErr != nil {
+		out = append(out, Section{Name: "volumes", Lines: []Line{{What: "list", Verdict: Bad, Says: f.VolumesErr.Error(),
+			Remedy: "put it back from a backup, or enroll again: the initial ramdisk reads it, too"}}})
+	}
+	for i := range f.Volumes {
+		v := &f.Volumes[i]
+		name := "volume " + v.title()
+		if v.Path != "" && v.title() != v.Path {
+			name += " on " + v.Path
+		}
+		out = append(out, Section{Name: name, Lines: judgeVolume(f, v)})
+	}
+	if len(out) == 0 {
+		out = append(out, Section{Name: "volumes", Lines: []Line{{What: "enrolled", Verdict: Warn, Says: "no volume asks the TPM for its key",
+			Remedy: "bootseal enroll DEVICE"}}})
+	}
+	return out
+}
+
+func judgeVolume(f *Facts, v *Volume) []Line {
+	lines := []Line{judgeHeader(v)}
+	if v.Enrollment == nil {
+		return lines
+	}
+	lines = append(lines, judgeTokens(f, v)...)
+	lines = append(lines, judgeNote(v)...)
+	lines = append(lines, judgeNext(f, v)...)
+	return append(lines, judgeFallback(v), judgeState(v))
+}
+
+func judgeHeader(v *Volume) Line {
+	l := Line{What: "header", Verdict: Bad}
+	switch {
+	case isPermission(v.Err):
+		l.Verdict, l.Says, l.Remedy = Unknown, "only root can read "+v.Path, "run this as root"
+	case errors.Is(v.Err, fs.ErrNotExist):
+		l.Says, l.Remedy = v.Path+" is not there", "is the disk attached? If the volume is gone for good: bootseal unenroll "+v.UUID
+	case errors.Is(v.Err, luks.ErrDamaged):
+		l.Says = v.Err.Error()
+		l.Remedy = "do not reboot while the volume is open. Save what the kernel still has, then: cryptsetup repair " + v.Path + ", or cryptsetup luksHeaderRestore from a backup"
+	case v.Err != nil:
+		l.Says, l.Remedy = v.Err.Error(), "look at what is on "+v.Path+": cryptsetup luksDump"
+	case v.Listed && v.Header.UUID != v.UUID:
+		l.Says, l.Remedy = fmt.Sprintf("its UUID is %s, and %s was enrolled", v.Header.UUID, v.UUID), "somebody put another volume in its place, or formatted it: find out which"
+	default:
+		return judgeRoom(v)
+	}
+	return l
+}
+
+// judgeRoom tells how much of the header is used.
+func judgeRoom(v *Volume) Line {
+	room := v.Enrollment.Room
+	l := Line{What: "header", Verdict: OK, Says: fmt.Sprintf("LUKS2, %d keyslots, %d tokens, %d bytes free", len(v.Enrollment.Keyslots), luks.MaxTokens-room.Tokens, room.Bytes)}
+	if v.Header.Stale != nil {
+		l.Verdict, l.Says = Warn, "one of its two copies is not as good: "+v.Header.Stale.Error()
+		l.Remedy = "cryptsetup mends it when it next writes to the header: bootseal reseal"
+	}
+	const perBoot = 1300 // bytes that a token and its expectation take
+	switch {
+	case room.Keyslots == 0:
+		l.Verdict, l.Says = Warn, fmt.Sprintf("all %d keyslots are used: no key can be added or replaced", luks.MaxKeyslots)
+		l.Remedy = "remove one that nobody needs: cryptsetup luksDump " + v.Path + ", then cryptsetup luksKillSlot"
+	case room.Tokens == 0 || room.Bytes < perBoot:
+		l.Verdict, l.Says = Warn, fmt.Sprintf("full: %d tokens and %d bytes are free, and another boot takes some %d", room.Tokens, room.Bytes, perBoot)
+		l.Remedy = "bootseal reseal --commit drops the tokens of boots that are over; cryptsetup token remove those of others"
+	}
+	return l
+}
+
+// judgeTokens lists the tokens and what each is for.
+func judgeTokens(f *Facts, v *Volume) []Line {
+	now := f.openNow(v)
+	l := Line{What: "tokens", Verdict: OK}
+	usable := 0
+	for _, t := range v.sealed() {
+		text, ok := tokenText(t, v, slices.Contains(now, t.ID))
+		l.More = append(l.More, text)
+		if ok {
+			usable++
+		}
+	}
+	for i := range v.Enrollment.Tokens {
+		t := &v.Enrollment.Tokens[i]
+		if c, ok := t.Token.(*luks.Clevis); ok {
+			l.More = append(l.More, fmt.Sprintf("%d: clevis, %s", t.ID, c.Pin))
+		}
+	}
+	for _, err := range v.Enrollment.Problems {
+		l.More = append(l.More, err.Error())
+	}
+	l.Says = fmt.Sprintf("%d for boots", len(v.sealed()))
+	switch {
+	case len(v.sealed()) == 0:
+		l.Verdict, l.Says, l.Remedy = Warn, "none that a TPM is asked for", "bootseal enroll "+v.Path
+		if v.asksTPM() {
+			l.Remedy = "bootseal adopt " + v.Path
+		}
+		return []Line{l}
+	case usable == 0:
+		l.Verdict, l.Says = Bad, "this TPM takes none of them: it was cleared, or is another one"
+		l.Remedy = "bootseal reseal --key-file FILE, with the recovery key, seals to this TPM; find out first who cleared it"
+	case len(v.Enrollment.Problems) > 0:
+		l.Verdict, l.Says = Warn, l.Says+fmt.Sprintf(", %d damaged", len(v.Enrollment.Problems))
+		l.Remedy = "the others work all the same; drop it: cryptsetup token remove --token-id N " + v.Path
+	}
+	lines := []Line{l}
+	if f.TPM != nil && usable > 0 && len(now) == 0 && v.literal() {
+		lines = append(lines, Line{What: "this boot", Verdict: Warn, Says: "no token is for it, so that a reboot into the same would ask for a key",
+			Remedy: "if you know why this boot is another: bootseal reseal"})
+	}
+	return lines
+}
+
+// literal reports whether any token has a policy that PCR values tell all of.
+func (v *Volume) literal() bool {
+	return slices.ContainsFunc(v.sealed(), func(t *enrollment.Token) bool { return t.SystemdTPM2().Literal() })
+}
+
+// tokenText is a token in a line, and whether this TPM takes it.
+func tokenText(t *enrollment.Token, v *Volume, now bool) (string, bool) {
+	s := t.SystemdTPM2()
+	text := fmt.Sprintf("%d: %s %s", t.ID, bankOf(s), s.PCRs)
+	if t.Expect != nil {
+		text += ", " + t.Expect.Label
+	}
+	if s.PIN {
+		text += ", PIN"
+	}
+	if !s.Literal() {
+		text += ", a signed or stored policy"
+	}
+	if now {
+		text += ", this boot"
+	}
+	why, refused := v.Refused[t.ID]
+	if refused {
+		text += ": " + why
+	}
+	return text, !refused
+}
+
+// openNow returns the tokens that were for the running boot, at the moment when it
+// unlocked its disks.
+func (f *Facts) openNow(v *Volume) []int {
+	if f.TPM == nil {
+		return nil
+	}
+	var out []int
+	for _, values := range moments(f.TPM.Values, &f.Log) {
+		out = append(out, v.Enrollment.Opens(values)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// judgeNote tells how this boot opened the volume.
+func judgeNote(v *Volume) []Line {
+	n := v.Note
+	if n == nil {
+		return nil
+	}
+	l := Line{What: "last unlock", Verdict: OK}
+	switch {
+	case n.By == volumes.ByToken:
+		l.Says = fmt.Sprintf("by the TPM, token %d", *n.Token)
+		if n.Label != "" {
+			l.Says += " (" + n.Label + ")"
+		}
+		return []Line{l}
+	case n.By == volumes.ByRecoveryKey:
+		l.Says = "by the recovery key"
+	default:
+		l.Says = "by a passphrase"
+	}
+	l.Verdict = Warn
+	if n.Reason != "" {
+		l.Says += ": " + n.Reason
+	}
+	for _, d := range n.Differences {
+		text := fmt.Sprintf("%s PCR %d was not as expected", d.Bank, d.PCR)
+		if d.Event != "" {
+			text += ": " + d.Event
+		}
+		l.More = append(l.More, text)
+	}
+	l.Remedy = noteRemedy(n.Why)
+	return []Line{l}
+}
+
+func noteRemedy(why volumes.Why) string {
+	switch why {
+	case volumes.WhyPCRs, volumes.WhyNoToken:
+		return "if you know why this boot was another, bootseal reseal; if not, treat the machine as tampered with"
+	case volumes.WhyParent, volumes.WhyStale:
+		return "bootseal reseal --key-file FILE, with the recovery key, seals to this TPM; find out first who changed it"
+	case volumes.WhyLockout, volumes.WhyPIN:
+		return "wait until the TPM forgets the wrong PINs; find out who tried them"
+	case volumes.WhyNoTPM, volumes.WhyTPM:
+		return "look at the kernel's messages about the TPM: journalctl -b -k -g tpm; is its driver in the initial ramdisk?"
+	}
+	return "journalctl -b -u 'systemd-cryptsetup*' may have more"
+}
+
+// judgeNext tells whether the next boot opens the volume.
+func judgeNext(f *Facts, v *Volume) []Line {
+	if !v.asksTPM() {
+		return nil
+	}
+	if f.Prediction == nil {
+		l := Line{What: "next boot", Verdict: Unknown, Says: "it cannot be predicted"}
+		if f.PredictionErr != nil {
+			l.Says += ": " + f.PredictionErr.Error()
+		}
+		return []Line{l}
+	}
+	c := Check(v, Foresee(f.Prediction, v), FallbackOthers)
+	var lines []Line
+	others := Line{What: "other ways", Verdict: OK}
+	opened := 0
+	for i, w := range c.Ways {
+		switch {
+		case w.Default || c.Ways[i].Outcome == Halts && w.Verdict == Bad:
+			lines = append(lines, Line{What: "next boot", Verdict: w.Verdict, Says: w.Says, More: append([]string{w.Name}, w.Why...), Remedy: w.Remedy})
+		case w.Outcome == Opens:
+			opened++
+		case w.Outcome != Halts:
+			others.Verdict = others.Verdict.Worse(w.Verdict)
+			others.More = append(others.More, w.Name+": "+w.Says)
+		}
+	}
+	if total := opened + len(others.More); total > 0 {
+		others.Says = fmt.Sprintf("%d of %d open by the TPM", opened, total)
+		lines = append(lines, others)
+	}
+	return lines
+}
+
+func judgeFallback(v *Volume) Line {
+	l := Line{What: "recovery", Verdict: OK, Says: v.Fallback()}
+	switch {
+	case l.Says == "":
+		l.Verdict, l.Says = Warn, "nothing opens this volume but the TPM"
+		l.Remedy = "make a recovery key while it is open: systemd-cryptenroll --recovery-key " + v.Path
+	case !strings.HasPrefix(l.Says, "the recovery key"):
+		l.Says += "; there is no recovery key"
+	}
+	return l
+}
+
+func judgeState(v *Volume) Line {
+	l := Line{What: "reseal", Verdict: OK, Says: "the secret is kept, so that a reseal asks nobody"}
+	switch {
+	case v.Journal:
+		l.Verdict, l.Says = Warn, "one began and did not end (power cut, kill): nothing is lost"
+		l.Remedy = "bootseal reseal finishes it, or undoes it"
+	case !v.Kept:
+		l.Says = "no secret is kept: after a boot by recovery key, a reseal asks for it"
+	}
+	return l
+}
+
+// moments are the PCR values that may have been there when the disks were unlocked: the
+// present ones; those at the end of the log; and those after systemd measured that the
+// initial ramdisk began. What the system measures later is in none of the last two.
+func moments(now pcr.Values, log *Log) []pcr.Values {
+	out := []pcr.Values{now}
+	if log.Log == nil {
+		return out
+	}
+	replayed, err := log.Log.Replay()
+	if err != nil {
+		return out
+	}
+	end := now.Clone()
+	for _, b := range now.Banks() {
+		for _, i := range []int{11, 15} {
+			if d, ok := replayed.Get(b, i); ok {
+				end.Set(b, i, d)
+			}
+		}
+	}
+	begun := end.Clone()
+	for _, b := range end.Banks() {
+		d, ok := end.Get(b, 11)
+		if !ok || !b.Available() {
+			continue
+		}
+		if next, err := pcr.Extend(b, d, b.Sum([]byte("enter-initrd"))); err == nil {
+			begun.Set(b, 11, next)
+		}
+	}
+	return append(out, end, begun)
+}

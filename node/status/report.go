@@ -1,0 +1,71 @@
+package status
+
+// Verdict is what a line says about its subject.
+type Verdict string
+
+// The verdicts.
+const (
+	OK      Verdict = "ok"
+	Warn    Verdict = "warn"    // the disks will open, and somebody should look at this
+	Unknown Verdict = "unknown" // cannot tell
+	Bad     Verdict = "bad"     // a disk will not open, or what would tell so is not to be believed
+)
+
+// rank orders verdicts from the best to the worst.
+func (v Verdict) rank() int {
+	return map[Verdict]int{OK: 0, Warn: 1, Unknown: 2, Bad: 3}[v]
+}
+
+// Worse returns the worse of two verdicts.
+func (v Verdict) Worse(w Verdict) Verdict {
+	if w.rank() > v.rank() {
+		return w
+	}
+	return v
+}
+
+// Line is one thing that was looked at.
+type Line struct {
+	What    string  `json:"what"` // "Secure Boot"; a name for programs, too
+	Verdict Verdict `json:"verdict"`
+	Says    string  `json:"says"`
+	// More are further lines about the same, one fact each.
+	More []string `json:"more,omitempty"`
+	// Remedy says what to do, "" where there is nothing to do.
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Section is a group of lines.
+type Section struct {
+	Name  string `json:"name"` // "TPM", "firmware", ...
+	Lines []Line `json:"lines"`
+}
+
+// Verdict returns the worst of the section.
+func (s *Section) Verdict() Verdict {
+	worst := OK
+	for _, l := range s.Lines {
+		worst = worst.Worse(l.Verdict)
+	}
+	return worst
+}
+
+// Report is what [Judge] found.
+type Report struct {
+	Version  int       `json:"version"` // of this form: 1
+	Verdict  Verdict   `json:"verdict"` // the worst of all lines
+	Sections []Section `json:"sections"`
+}
+
+const reportVersion = 1
+
+func newReport(sections ...Section) *Report {
+	r := &Report{Version: reportVersion, Verdict: OK}
+	for _, s := range sections {
+		if len(s.Lines) > 0 {
+			r.Sections = append(r.Sections, s)
+			r.Verdict = r.Verdict.Worse(s.Verdict())
+		}
+	}
+	return r
+}

@@ -1,0 +1,214 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/volumes"
+	"github.com/bootseal/bootseal/pcr"
+)
+
+// Volume is a LUKS volume with what belongs to it.
+type Volume struct {
+	Path string // "/dev/sda3"
+	Name string // that it is opened as, "" where that is not known
+	UUID string // "" where the header cannot be read
+	// Listed says that it is in the list of enrolled volumes.
+	Listed bool
+	// Header is nil where Err says why it cannot be read: luks.ErrDamaged and the like,
+	// or an error of fs.
+	Header     *luks.Header
+	Enrollment *enrollment.Enrollment // nil without a header
+	Err        error
+	// Refused are tokens that this machine's TPM does not take, whatever is booted,
+	// with the reason: see [Try].
+	Refused map[int]string
+	// Note is how this boot opened the volume, nil without one.
+	Note *volumes.Note
+	// Journal says that a reseal began and did not end, Kept that a secret is kept
+	// to reseal with.
+	Journal, Kept bool
+}
+
+// ReadVolume reads the header that r holds.
+func ReadVolume(name string, r io.ReaderAt) Volume {
+	v := Volume{Path: name}
+	v.Header, v.Err = luks.Read(r)
+	if v.Err == nil {
+		v.UUID, v.Enrollment = v.Header.UUID, enrollment.Inspect(v.Header)
+	}
+	return v
+}
+
+// FindVolumes returns the volumes of a machine: those that are listed as enrolled,
+// and others with a token that a TPM is asked for. The error is about the list, and
+// what was found is good in any case.
+func FindVolumes(root fs.FS) ([]Volume, error) {
+	listed, err := readList(root)
+	var out []Volume
+	for _, l := range listed.Volumes {
+		v := openVolume(root, "dev/disk/by-uuid/"+l.UUID)
+		v.Name, v.UUID, v.Listed = l.Name, l.UUID, true
+		out = append(out, v)
+	}
+	devices, _ := fs.ReadDir(root, "sys/class/block")
+	for _, d := range devices {
+		if isMemory(d.Name()) {
+			continue
+		}
+		v := openVolume(root, "dev/"+d.Name())
+		known := slices.ContainsFunc(out, func(o Volume) bool { return v.UUID != "" && o.UUID == v.UUID })
+		if !known && (v.asksTPM() || errors.Is(v.Err, luks.ErrDamaged)) {
+			out = append(out, v)
+		}
+	}
+	return out, err
+}
+
+// readList reads the list of enrolled volumes, an empty one where there is none.
+func readList(root fs.FS) (*volumes.List, error) {
+	text, err := fs.ReadFile(root, strings.TrimPrefix(volumes.ListFile, "/"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return new(volumes.List), nil
+	}
+	if err == nil {
+		var l *volumes.List
+		if l, err = volumes.Parse(text); err == nil {
+			return l, nil
+		}
+	}
+	return new(volumes.List), fmt.Errorf("%s: %w", volumes.ListFile, err)
+}
+
+// isMemory tells devices that no machine boots from, by the kernel's names.
+func isMemory(name string) bool {
+	return slices.ContainsFunc([]string{"loop", "ram", "zram", "sr", "fd"}, func(kind string) bool {
+		rest, ok := strings.CutPrefix(name, kind)
+		return ok && strings.Trim(rest, "0123456789") == ""
+	})
+}
+
+func openVolume(root fs.FS, name string) Volume {
+	f, err := root.Open(name)
+	if err != nil {
+		return Volume{Path: "/" + name, Err: err}
+	}
+	defer f.Close()
+	r, ok := f.(io.ReaderAt)
+	if !ok {
+		return Volume{Path: "/" + name, Err: fmt.Errorf("%s cannot be read at a place", name)}
+	}
+	v := ReadVolume("/"+name, r)
+	if target, err := fs.ReadLink(root, name); err == nil { // /dev/sda3 says more than a UUID
+		v.Path = path.Join("/", path.Dir(name), target)
+	}
+	return v
+}
+
+// Attach reads what else is known of the volume: the note that its unlocking left
+// below root, and its part of the state folder.
+func (v *Volume) Attach(root, state fs.FS) {
+	if !volumes.IsUUID(v.UUID) {
+		return
+	}
+	if text, err := fs.ReadFile(root, strings.TrimPrefix(volumes.NoteDir, "/")+"/"+v.UUID+".json"); err == nil {
+		if n, err := volumes.ParseNote(text); err == nil && n.UUID == v.UUID {
+			v.Note = n
+		}
+	}
+	has := func(name string) bool { _, err := fs.Stat(state, v.UUID+"/"+name); return err == nil }
+	v.Journal, v.Kept = has("journal.json"), has("secret.json")
+	if v.Name == "" && v.Note != nil {
+		v.Name = v.Note.Name
+	}
+}
+
+// asksTPM reports whether any token has a TPM asked for the passphrase.
+func (v *Volume) asksTPM() bool {
+	return v.Enrollment != nil && (len(v.sealed()) > 0 || slices.ContainsFunc(v.Enrollment.Tokens, func(t enrollment.Token) bool {
+		c, ok := t.Token.(*luks.Clevis)
+		return ok && c.TPM2 != nil
+	}))
+}
+
+// sealed are the tokens that a TPM keeps the passphrase of.
+func (v *Volume) sealed() []*enrollment.Token {
+	var out []*enrollment.Token
+	if v.Enrollment == nil {
+		return nil
+	}
+	for i := range v.Enrollment.Tokens {
+		if t := &v.Enrollment.Tokens[i]; t.SystemdTPM2() != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// sealedTo returns the PCRs of a bank that the volume's tokens look at. A token that
+// names no bank is read in SHA-256 first.
+func (v *Volume) sealedTo(b pcr.Bank) pcr.Selection {
+	var sel pcr.Selection
+	for _, t := range v.sealed() {
+		s := t.SystemdTPM2()
+		if s.Bank == b || s.Bank == 0 && b == pcr.SHA256 {
+			sel = sel.Union(s.PCRs)
+		}
+	}
+	return sel
+}
+
+// Banks returns the banks that the volumes' tokens look at, ascending: those that are
+// worth predicting. None where there is no such token.
+func Banks(list []Volume) []pcr.Bank {
+	var out []pcr.Bank
+	for _, b := range pcr.Banks() {
+		if slices.ContainsFunc(list, func(v Volume) bool { return v.sealedTo(b) != 0 }) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// protected reports whether dictionary attack protection guards any of the tokens.
+func (v *Volume) protected() bool {
+	return slices.ContainsFunc(v.sealed(), func(t *enrollment.Token) bool { s := t.SystemdTPM2(); return s.PIN || s.SRK == nil })
+}
+
+// Fallback says what opens the volume when the TPM does not, "" for nothing. A keyslot
+// that no token is for has a passphrase that somebody chose.
+func (v *Volume) Fallback() string {
+	if v.Enrollment == nil {
+		return ""
+	}
+	if slots := v.Enrollment.Recovery; len(slots) > 0 {
+		return fmt.Sprintf("the recovery key (keyslot %d)", slots[0])
+	}
+	used := make(map[int]bool)
+	for _, t := range v.Enrollment.Tokens {
+		for _, slot := range t.Token.Slots() {
+			used[slot] = true
+		}
+	}
+	for slot := range luks.MaxKeyslots {
+		if k, ok := v.Enrollment.Keyslots[slot]; ok && !used[slot] && k.Type == "luks2" {
+			return fmt.Sprintf("a passphrase (keyslot %d)", slot)
+		}
+	}
+	return ""
+}
+
+// title is what people call the volume.
+func (v *Volume) title() string {
+	if v.Name != "" {
+		return v.Name
+	}
+	return v.Path
+}
