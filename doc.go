@@ -10,6 +10,7 @@
 //	bootchain/grub         GRUB's scripts: what they run, open and boot, by outcome
 //	predict                a machine and the coming files -> PCR values, with reasons
 //	seal                   policies, seal, unseal, reseal, over any go-tpm transport
+//	seal/pcrsig            signatures of PCR policies, as systemd-measure writes them
 //	luks                   LUKS2 headers and the tokens in them, read-only
 //	luks/cryptsetup        changes volumes, with the program
 //	luks/recoverykey       keys that people write down

@@ -3,7 +3,8 @@
 //
 //	Parent    the storage key that wraps the secret, pinned by its Name: the SRK, or
 //	          a primary key made from a Template each time, as systemd 252 and clevis do
-//	Policy    plain data: the boots (PCR values) that open the secret, and a PIN
+//	Policy    plain data: the boots (PCR values) that open the secret, a key whose owner
+//	          signs for more of them (package pcrsig), and a PIN
 //	Digest    a policy's digest, computed without a TPM
 //	Seal      secret + policy -> Sealed, which is JSON and no secret itself
 //	Unseal    Sealed -> secret, or an error that says what differs

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/google/go-tpm/tpm2"
 )
 
@@ -92,6 +93,33 @@ func (e *MismatchError) Error() string {
 // Remedy implements [Remedier].
 func (e *MismatchError) Remedy() string {
 	return "something that was measured at boot has changed: if you know what (an update), open the disk with the recovery key and reseal; if you do not, treat the machine as tampered with"
+}
+
+// SignatureError says that no signature approves of the PCRs as they are. Neither the
+// sealed object nor its authorization was tried.
+type SignatureError struct {
+	Bank   pcr.Bank
+	PCRs   pcr.Selection
+	Key    pcrsig.Fingerprint
+	Policy pcr.Digest // that a signature is wanted of
+	Others int        // signatures of the key for other values of the same PCRs
+	Err    error      // why one that was there does not count, or nil
+}
+
+func (e *SignatureError) Error() string {
+	what := fmt.Sprintf("%s PCRs %s as they are (policy %s) by the key %s", e.Bank, e.PCRs, e.Policy, e.Key)
+	if e.Err != nil {
+		return fmt.Sprintf("the signature for %s is wrong: %v", what, e.Err)
+	}
+	return fmt.Sprintf("there is no signature for %s, and %d for other values", what, e.Others)
+}
+
+// Unwrap returns why a signature does not count, or nil.
+func (e *SignatureError) Unwrap() error { return e.Err }
+
+// Remedy implements [Remedier].
+func (e *SignatureError) Remedy() string {
+	return "if this boot is one that you meant, have its values signed (bootseal policy sign) and put the signature where the initial ramdisk finds it; until then open the disk with the recovery key"
 }
 
 // PolicyError says that the TPM refused the policy although the PCRs looked

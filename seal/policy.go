@@ -21,11 +21,12 @@ const MaxBranches = orWidth * orWidth
 // "TPM2_PolicyOR": at most eight).
 const orWidth = 8
 
-// Policy says under which conditions a secret is given out: the machine's PCRs
-// are those of one of the branches, and the PIN is right if there is one. It is
-// plain data and no secret.
+// Policy says under which conditions a secret is given out: a key's owner has signed
+// the values of some of the machine's PCRs, if a key is named; its PCRs are those of one
+// of the branches; and the PIN is right if there is one. It is plain data and no secret.
 type Policy struct {
 	Bank     pcr.Bank `json:"bank"`
+	Signed   *Signed  `json:"signed,omitempty"`
 	Branches []Branch `json:"branches"`
 	// PIN demands the object's authValue with TPM2_PolicyAuthValue.
 	PIN bool `json:"pin,omitempty"`
@@ -100,6 +101,11 @@ func (p Policy) Check() error {
 	case !p.Bank.Available():
 		return fmt.Errorf("policy: bank %s is not supported", p.Bank)
 	}
+	if p.Signed != nil {
+		if err := p.Signed.check(); err != nil {
+			return fmt.Errorf("policy: %w", err)
+		}
+	}
 	for n, b := range p.Branches {
 		if err := (pcr.Values{p.Bank: b.PCRs}).Check(); err != nil {
 			return fmt.Errorf("policy: branch %d: %w", n+1, err)
@@ -112,10 +118,10 @@ func (p Policy) Check() error {
 }
 
 // Digest returns the authPolicy of objects under the policy, 32 bytes, computed
-// without a TPM. The order is systemd's: TPM2_PolicyPCR, then TPM2_PolicyOR where
-// there are several branches, then TPM2_PolicyAuthValue with a PIN. More than
-// eight branches make a tree: each group of eight is a TPM2_PolicyOR, and so are
-// the groups' digests; a group of one is passed on as it is.
+// without a TPM. The order is systemd's: TPM2_PolicyAuthorize with a key, TPM2_PolicyPCR,
+// then TPM2_PolicyOR where there are several branches, then TPM2_PolicyAuthValue with a
+// PIN. More than eight branches make a tree: each group of eight is a TPM2_PolicyOR, and
+// so are the groups' digests; a group of one is passed on as it is.
 func Digest(p Policy) ([]byte, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -133,9 +139,16 @@ func Digest(p Policy) ([]byte, error) {
 
 // levels returns the tree of branches, from the branches' digests to the root.
 func (p Policy) levels() ([][][]byte, error) {
+	start := make([]byte, sha256.Size) // a fresh session's
+	if p.Signed != nil {
+		var err error
+		if start, err = p.Signed.digest(); err != nil {
+			return nil, fmt.Errorf("policy: %w", err)
+		}
+	}
 	leaves := make([][]byte, len(p.Branches))
 	for n, b := range p.Branches {
-		d, err := p.branchDigest(b)
+		d, err := p.branchDigest(start, b)
 		if err != nil {
 			return nil, fmt.Errorf("policy: branch %d: %w", n+1, err)
 		}
@@ -152,18 +165,17 @@ func (p Policy) levels() ([][][]byte, error) {
 	return levels, nil
 }
 
-// branchDigest is a fresh policy session's digest after TPM2_PolicyPCR.
-func (p Policy) branchDigest(b Branch) ([]byte, error) {
-	fresh := make([]byte, sha256.Size)
+// branchDigest is a session's digest after TPM2_PolicyPCR.
+func (p Policy) branchDigest(start []byte, b Branch) ([]byte, error) {
 	if len(b.PCRs) == 0 {
-		return fresh, nil
+		return start, nil
 	}
 	sel := pcr.BankSelection{Bank: p.Bank, PCRs: b.Selection()}
 	composite, err := p.composite(b, sel)
 	if err != nil {
 		return nil, err
 	}
-	return extendPolicy(fresh, tpm2.TPMCCPolicyPCR, tpm2.Marshal(selectionList(sel)), composite), nil
+	return extendPolicy(start, tpm2.TPMCCPolicyPCR, tpm2.Marshal(selectionList(sel)), composite), nil
 }
 
 // composite is the pcrDigest parameter of TPM2_PolicyPCR.
@@ -195,8 +207,12 @@ func extendPolicy(old []byte, cc tpm2.TPMCC, args ...[]byte) []byte {
 
 // Satisfy runs the policy's commands for one branch in a policy or trial session.
 // The TPM compares the PCRs with the branch's values at once, except in a trial
-// session.
+// session. Signed policies can be satisfied so in trial sessions only.
 func Satisfy(tpm transport.TPM, session tpm2.TPMHandle, p Policy, branch int) error {
+	return p.satisfy(tpm, session, branch, nil)
+}
+
+func (p Policy) satisfy(tpm transport.TPM, session tpm2.TPMHandle, branch int, a *approval) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -206,6 +222,11 @@ func Satisfy(tpm transport.TPM, session tpm2.TPMHandle, p Policy, branch int) er
 	levels, err := p.levels()
 	if err != nil {
 		return err
+	}
+	if p.Signed != nil {
+		if err := p.Signed.satisfy(tpm, session, p.Bank, a); err != nil {
+			return err
+		}
 	}
 	if err := p.satisfyPCRs(tpm, session, p.Branches[branch]); err != nil {
 		return err

@@ -32,10 +32,14 @@ func TestDigestIsTheTPMs(t *testing.T) {
 		{PCRs: map[int]pcr.Digest{23: make(pcr.Digest, 48)}},
 		{PCRs: map[int]pcr.Digest{8: make(pcr.Digest, 48), 15: make(pcr.Digest, 48)}},
 	}}
+	keyed := signed(t)
+	keyed.Signed.ZeroExponent = true
 	tests := []struct {
 		why string
 		p   seal.Policy
 	}{
+		{"a key's PCRs, and others", signed(t)},
+		{"a key with the other exponent, and alternatives", keyed.With(manyBranches(t, 9)...)},
 		{"one branch needs no OR", policy(manyBranches(t, 1)...)},
 		{"two branches", policy(manyBranches(t, 2)...)},
 		{"as many as one OR takes", policy(manyBranches(t, 8)...)},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 )
@@ -172,11 +173,12 @@ func policyDigest(tpm transport.TPM, session tpm2.TPMHandle) ([]byte, error) {
 
 // Reseal opens s and seals its secret again under another policy, with the same
 // parent and the same PIN (which is needed only where one of the policies asks for
-// it). s stays valid: to open both today's boot and the next one, add a branch:
+// it). The signatures are for opening s. s stays valid: to open both today's boot and the
+// next one, add a branch:
 //
 //	next, err := seal.Reseal(tpm, s, pin, s.Policy.With(predicted))
-func Reseal(tpm transport.TPM, s *Sealed, pin []byte, p Policy) (*Sealed, error) {
-	secret, err := Unseal(tpm, s, pin)
+func Reseal(tpm transport.TPM, s *Sealed, pin []byte, p Policy, signatures ...pcrsig.File) (*Sealed, error) {
+	secret, err := Unseal(tpm, s, pin, signatures...)
 	if err != nil {
 		return nil, fmt.Errorf("reseal: %w", err)
 	}

@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
 // Unseal returns the secret of s if this boot is one that it was sealed for. The
-// PIN is ignored where the policy asks for none. The caller zeroes the secret.
+// PIN is ignored where the policy asks for none, and so are signatures, among which
+// one for the PCRs as they are is looked for. The caller zeroes the secret.
 //
-// Typed errors, each a [Remedier]: [*ParentError], [*MismatchError] (which costs
-// no dictionary attack try), [*PolicyError], [*PINError], [*LockoutError],
-// [*ForeignError]; and [ErrPINRequired].
-func Unseal(tpm transport.TPM, s *Sealed, pin []byte) ([]byte, error) {
+// Typed errors, each a [Remedier]: [*ParentError], [*MismatchError] and
+// [*SignatureError] (which cost no dictionary attack try), [*PolicyError], [*PINError],
+// [*LockoutError], [*ForeignError]; and [ErrPINRequired].
+func Unseal(tpm transport.TPM, s *Sealed, pin []byte, signatures ...pcrsig.File) ([]byte, error) {
 	tpm = withPatience(tpm)
 	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("unseal: %w", err)
@@ -31,7 +33,7 @@ func Unseal(tpm transport.TPM, s *Sealed, pin []byte) ([]byte, error) {
 	var secret []byte
 	for range attempts {
 		var refused *PolicyError
-		secret, err = s.open(tpm, k, pin)
+		secret, err = s.open(tpm, k, pin, signatures)
 		if !errors.As(err, &refused) {
 			break
 		}
@@ -44,14 +46,24 @@ func Unseal(tpm transport.TPM, s *Sealed, pin []byte) ([]byte, error) {
 
 // open tries once: choose the branch, load the object, satisfy the policy, and
 // only when the session's policy digest is the object's, use the PIN.
-func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte) ([]byte, error) {
-	values, err := ReadPCRs(tpm, s.Policy.Selection())
+func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig.File) ([]byte, error) {
+	sel := s.Policy.Selection()
+	if s.Policy.Signed != nil {
+		sel.PCRs = sel.PCRs.Union(s.Policy.Signed.PCRs)
+	}
+	values, err := ReadPCRs(tpm, sel)
 	if err != nil {
 		return nil, err
 	}
 	branch, err := s.Policy.Match(values)
 	if err != nil {
 		return nil, err
+	}
+	var approved *approval
+	if s.Policy.Signed != nil {
+		if approved, err = s.Policy.Signed.approve(tpm, s.Policy.Bank, values, signatures); err != nil {
+			return nil, err
+		}
 	}
 	var auth []byte
 	if s.Policy.PIN {
@@ -73,7 +85,7 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer session.close(tpm)
-	if err := Satisfy(tpm, session.handle, s.Policy, branch); err != nil {
+	if err := s.Policy.satisfy(tpm, session.handle, branch, approved); err != nil {
 		return nil, err
 	}
 	have, err := policyDigest(tpm, session.handle)

@@ -19,48 +19,128 @@ import (
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
+	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/server"
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 )
 
-// systemd's plugin, unchanged, opens a volume by a token that is written here: it asks
+// systemd's plugin, unchanged, opens a volume by tokens that are written here: it asks
 // the TPM for the passphrase, which opens the keyslot. After the boot has changed it
 // does not.
-func TestStockSystemdOpensOurToken(t *testing.T) {
+func TestStockSystemdOpensOurTokens(t *testing.T) {
 	v := volume(t)
 	program := byToken(t)
 	tpm, device := simulator(t)
+	extend(t, tpm, 11, "kernel")
+	signatures := signedFor(t, tpm)
 
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	slot, err := v.AddKey(t.Context(), passphrase, luks.Passphrase(secret), Quick)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token := sealFor252(t, tpm, secret)
-	token.Keyslots = []int{slot}
-	text, err := token.For(luks.Systemd252)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := v.ImportToken(t.Context(), text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	open := func() (string, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		out, err := exec.CommandContext(ctx, program, v.Path(), device, strconv.Itoa(id)).Output()
-		return strings.TrimSpace(string(out)), err
-	}
-	if got, err := open(); err != nil || got != strconv.Itoa(slot) {
-		t.Errorf("keyslot %q, %v %s, want %d", got, err, stderr(err), slot)
+	var tokens []int
+	for _, o := range kinds(t, tpm) {
+		o.Secret = make([]byte, 32)
+		rand.Read(o.Secret)
+		slot, err := v.AddKey(t.Context(), passphrase, luks.Passphrase(o.Secret), Quick)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := sealFor252(t, tpm, o)
+		token.Keyslots = []int{slot}
+		text, err := token.For(luks.Systemd252)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := v.ImportToken(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := open(t, program, v.Path(), device, id, signatures, string(o.PIN)); err != nil || got != strconv.Itoa(slot) {
+			t.Errorf("token %s: keyslot %q, %v %s, want %d", text, got, err, stderr(err), slot)
+		}
+		tokens = append(tokens, id)
 	}
 	extend(t, tpm, 7, "another boot")
-	if got, err := open(); err == nil {
-		t.Errorf("keyslot %s opened in another boot", got)
+	for _, id := range tokens {
+		if got, err := open(t, program, v.Path(), device, id, signatures, pin); err == nil {
+			t.Errorf("token %d: keyslot %s opened in another boot", id, got)
+		}
 	}
+}
+
+const pin = "a PIN"
+
+// kinds are the policies that systemd 252 knows, for PCR 4 and 7 as they are.
+func kinds(t *testing.T, tpm transport.TPM) []seal.Options {
+	t.Helper()
+	sel := pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(4, 7)}
+	values, err := seal.ReadPCRs(tpm, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	branch, err := seal.NewBranch("", values, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _ := signer(t)
+	plain := seal.Policy{Bank: sel.Bank, Branches: []seal.Branch{branch}}
+	withPIN, signed := plain, plain
+	withPIN.PIN = true
+	signed.Signed = &seal.Signed{PublicKey: key.PEM, PCRs: pcr.Select(11)}
+	ecc, rsa := seal.Parent{Template: seal.SystemdECC}, seal.Parent{Template: seal.SystemdRSA}
+	return []seal.Options{
+		{Policy: plain, Parent: ecc},
+		{Policy: plain, Parent: rsa},
+		{Policy: withPIN, Parent: ecc, PIN: []byte(pin), UnsaltedPIN: true},
+		{Policy: signed, Parent: ecc},
+	}
+}
+
+func signer(t *testing.T) (*pcrsig.Key, pcrsig.Signer) {
+	t.Helper()
+	text, err := os.ReadFile("../../seal/pcrsig/testdata/key.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, sign, err := pcrsig.ParsePrivateKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, sign
+}
+
+// signedFor writes a file of signatures for PCR 11 as it is.
+func signedFor(t *testing.T, tpm transport.TPM) (path string) {
+	t.Helper()
+	sel := pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(11)}
+	values, err := seal.ReadPCRs(tpm, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := seal.PCRPolicy(values, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, sign := signer(t)
+	s, err := pcrsig.Sign(key, sign, sel.PCRs, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := pcrsig.File{sel.Bank: {s}}.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "tpm2-pcr-signature.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// open has the program open the volume by a token, and returns the keyslot.
+func open(t *testing.T, program, volume, device string, token int, signatures, pin string) (string, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, volume, device, strconv.Itoa(token), signatures, pin).Output()
+	return strings.TrimSpace(string(out)), err
 }
 
 func stderr(err error) string {
@@ -147,78 +227,111 @@ func powerOn(t *testing.T, platform net.Addr) {
 	}
 }
 
-// sealFor252 seals under the parent that systemd 252 makes, to PCR 4 and 7 as they are.
-func sealFor252(t *testing.T, tpm transport.TPM, secret []byte) *luks.SystemdTPM2 {
+// sealFor252 seals as the options say, and makes a token of it.
+func sealFor252(t *testing.T, tpm transport.TPM, o seal.Options) *luks.SystemdTPM2 {
 	t.Helper()
-	sel := pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(4, 7)}
-	values, err := seal.ReadPCRs(tpm, sel)
+	s, err := seal.Seal(tpm, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	branch, err := seal.NewBranch("", values, sel)
+	hash, err := seal.Digest(o.Policy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := seal.Policy{Bank: sel.Bank, Branches: []seal.Branch{branch}}
-	s, err := seal.Seal(tpm, seal.Options{Secret: secret, Policy: policy, Parent: seal.Parent{Template: seal.SystemdECC}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash, err := seal.Digest(policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &luks.SystemdTPM2{
-		PCRs: sel.PCRs, Bank: sel.Bank, PrimaryAlg: s.Parent.Template.Alg(),
+	token := &luks.SystemdTPM2{
+		PCRs: o.Policy.Selection().PCRs, Bank: o.Policy.Bank, PrimaryAlg: s.Parent.Template.Alg(), PIN: o.Policy.PIN,
 		Shards: []luks.Shard{{Blob: luks.Blob{Private: s.Private, Public: s.Public}, PolicyHash: hash}},
 	}
+	if o.Policy.Signed != nil {
+		token.Pubkey, token.PubkeyPCRs = []byte(o.Policy.Signed.PublicKey), o.Policy.Signed.PCRs
+	}
+	return token
 }
 
 // The other way round: what systemd-cryptenroll writes is opened here, and opens the
 // keyslot.
-func TestWeOpenStockSystemdsToken(t *testing.T) {
+func TestWeOpenStockSystemdsTokens(t *testing.T) {
 	v := volume(t)
-	enroll, err := exec.LookPath("systemd-cryptenroll")
+	byToken(t) // skips without what systemd-cryptenroll needs, too
+	tpm, device := simulator(t)
+	extend(t, tpm, 7, "firmware")
+	extend(t, tpm, 11, "kernel")
+	key, _ := signer(t)
+	public := filepath.Join(t.TempDir(), "public.pem")
+	if err := os.WriteFile(public, []byte(key.PEM), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signatures := signedFor(t, tpm)
+	text, err := os.ReadFile(signatures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := pcrsig.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, options := range [][]string{
+		{"--tpm2-pcrs=4+7"},
+		{"--tpm2-pcrs=7", "--tpm2-with-pin=yes"},
+		{"--tpm2-pcrs=7", "--tpm2-public-key=" + public, "--tpm2-public-key-pcrs=11", "--tpm2-signature=" + signatures},
+	} {
+		cryptenroll(t, v, append(options, "--tpm2-device="+device))
+		token, err := luks.ParseToken(id, header(t, v).Metadata.Tokens[id])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := sealed(t, tpm, token.(*luks.SystemdTPM2))
+		secret, err := seal.Unseal(tpm, s, []byte(pin), file)
+		if err != nil {
+			t.Errorf("%v: %v", options, err)
+			continue
+		}
+		if err := v.Test(t.Context(), luks.Passphrase(secret), token.Slots()[0]); err != nil {
+			t.Errorf("%v: %v", options, err)
+		}
+	}
+}
+
+// cryptenroll runs systemd-cryptenroll, which takes the passphrase of a keyslot and the PIN
+// from the environment.
+func cryptenroll(t *testing.T, v *Volume, options []string) {
+	t.Helper()
+	program, err := exec.LookPath("systemd-cryptenroll")
 	if err != nil {
 		t.Skip("systemd-cryptenroll is not installed: it is in Debian's package systemd")
 	}
-	byToken(t) // skips without the rest
-	tpm, device := simulator(t)
-	extend(t, tpm, 7, "firmware")
-
-	// systemd-cryptenroll takes the passphrase of a keyslot from $PASSWORD.
-	cmd := exec.CommandContext(t.Context(), enroll, "--tpm2-device="+device, "--tpm2-pcrs=4+7", v.Path())
-	cmd.Env = append(os.Environ(), "PASSWORD="+string(passphrase))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, append(options, v.Path())...)
+	cmd.Env = append(os.Environ(), "PASSWORD="+string(passphrase), "NEWPIN="+pin)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("%v: %v: %s", options, err, out)
 	}
-	tokens, err := header(t, v).Metadata.AllTokens()
-	if err != nil || len(tokens) != 1 {
-		t.Fatalf("%d tokens, %v", len(tokens), err)
-	}
-	token := tokens[0].(*luks.SystemdTPM2)
+}
+
+// sealed is a token of systemd 252 for package seal, with the PCRs as they are.
+func sealed(t *testing.T, tpm transport.TPM, token *luks.SystemdTPM2) *seal.Sealed {
+	t.Helper()
 	if token.SRK != nil {
 		t.Skip("this systemd seals under the storage root key")
-	}
-	values, err := seal.ReadPCRs(tpm, pcr.BankSelection{Bank: token.Bank, PCRs: token.PCRs})
-	if err != nil {
-		t.Fatal(err)
 	}
 	parent, err := seal.MakeParent(tpm, nil, seal.SystemdECC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := seal.Unseal(tpm, &seal.Sealed{
-		Version: 1, Parent: parent,
-		Policy: seal.Policy{Bank: token.Bank, Branches: []seal.Branch{{PCRs: values[token.Bank]}}},
-		Public: token.Shards[0].Public, Private: token.Shards[0].Private,
-	}, nil)
+	values, err := seal.ReadPCRs(tpm, pcr.BankSelection{Bank: token.Bank, PCRs: token.PCRs})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Test(t.Context(), luks.Passphrase(secret), token.Keyslots[0]); err != nil {
-		t.Error(err)
+	p := seal.Policy{Bank: token.Bank, Branches: []seal.Branch{{PCRs: values[token.Bank]}}, PIN: token.PIN}
+	if len(token.Pubkey) > 0 {
+		p.Signed = &seal.Signed{PublicKey: string(token.Pubkey), PCRs: token.PubkeyPCRs}
 	}
+	fit, ok := p.Fit(token.Shards[0].PolicyHash)
+	if !ok {
+		t.Fatalf("no form of %+v leads to policy %s", p, token.Shards[0].PolicyHash)
+	}
+	return &seal.Sealed{Version: 1, Parent: parent, Policy: fit, Public: token.Shards[0].Public, Private: token.Shards[0].Private}
 }
 
 func extend(t *testing.T, tpm transport.TPM, index int, data string) {
