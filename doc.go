@@ -14,6 +14,7 @@
 //	luks                   LUKS2 headers and the tokens in them, read-only
 //	luks/cryptsetup        changes volumes, with the program
 //	luks/recoverykey       keys that people write down
+//	node/plan              which PCRs to seal to, and which tokens a volume should have
 //	node/state             the folder with what belongs to a node's volumes
 //	node/kept              the secret that is kept for reseals, on the volume itself
 //	node/volumes           what a machine knows of its volumes: identities, notes

@@ -107,7 +107,7 @@ func headline(d *Difference, versions [2]string) string {
 	case BootString:
 		return stringHeadline(d, b, versions)
 	case Tag:
-		if b.ID == tagInitrd {
+		if b.Initrd() {
 			return initrdNews
 		}
 		return d.verb(b.String())

@@ -24,6 +24,9 @@ const (
 	tagSMBIOS11        = 0xC0B3BD23
 )
 
+// Initrd reports whether the Linux EFI stub measured an initial ramdisk.
+func (t Tag) Initrd() bool { return t.ID == tagInitrd }
+
 // Kind returns "tag".
 func (Tag) Kind() string { return "tag" }
 

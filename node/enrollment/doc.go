@@ -6,8 +6,9 @@
 //	Policy         a token's policy for given PCR values, if they are the right ones
 //	Sealed         a token as package seal opens it
 //	NewToken       a sealed object as a token
+//	ParentFor      the key to seal under, by the systemd that will read the token
 //
-// It reads no device and asks no TPM. Nothing in a header is authenticated: which
+// Nothing in a header is authenticated: which
 // token opens is worked out from the policy's digest, which the TPM holds the
 // sealed object to, and never from what stands beside it.
 package enrollment

@@ -209,19 +209,51 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+// A token that is written for a release of systemd opens by its text alone.
 func TestSealedOpens(t *testing.T) {
 	secret := []byte("32 bytes that a TPM has unsealed")
-	tpm := vtpmtest.Open(t)
+	for _, release := range []int{luks.Systemd252, luks.Systemd255, luks.Systemd257} {
+		for _, pin := range []string{"", "123456"} {
+			tpm := vtpmtest.Open(t)
+			read, now := written(t, tpm, release, secret, pin)
+			if old := release < luks.Systemd255; old != (read.SRK == nil) {
+				t.Errorf("systemd %d: SRK %v", release, read.SRK)
+			}
+			s, err := enrollment.Sealed(read, "this boot", now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Parent.Name) == 0 {
+				if s.Parent, err = seal.MakeParent(tpm, nil, s.Parent.Template); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := seal.Unseal(tpm, s, []byte(pin))
+			if err != nil || !bytes.Equal(got, secret) {
+				t.Errorf("systemd %d, PIN %q: unsealed %q, %v", release, pin, got, err)
+			}
+		}
+	}
+}
+
+// written seals a secret to the TPM's PCRs and writes and reads the token.
+func written(t *testing.T, tpm *vtpmtest.TPM, release int, secret []byte, pin string) (*luks.SystemdTPM2, pcr.Values) {
+	t.Helper()
 	sel := pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(4, 7)}
 	now, err := seal.ReadPCRs(tpm, sel)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := enrollment.LiteralPolicy("this boot", now, sel, false)
+	p, err := enrollment.LiteralPolicy("this boot", now, sel, pin != "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := seal.Seal(tpm, seal.Options{Secret: secret, Policy: p})
+	parent, err := enrollment.ParentFor(tpm, release, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := seal.Seal(tpm, seal.Options{Secret: secret, Policy: p, PIN: []byte(pin), Parent: parent,
+		UnsaltedPIN: enrollment.UnsaltedPIN(release)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +261,7 @@ func TestSealedOpens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := token.For(luks.Systemd255)
+	text, err := token.For(release)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,14 +269,7 @@ func TestSealedOpens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := enrollment.Sealed(read.(*luks.SystemdTPM2), "this boot", now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := seal.Unseal(tpm, s, nil)
-	if err != nil || !bytes.Equal(got, secret) {
-		t.Errorf("unsealed %q, %v", got, err)
-	}
+	return read.(*luks.SystemdTPM2), now
 }
 
 // What package seal cannot open is said to be so.

@@ -8,6 +8,7 @@ import (
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
+	"github.com/google/go-tpm/tpm2/transport"
 )
 
 // sealedVersion is the version of [seal.Sealed] that is filled in here.
@@ -27,8 +28,7 @@ var (
 // those that it was sealed for; what it unseals to is for [luks.Passphrase]. It
 // fails with [ErrPolicy], [ErrOtherBoot] or [ErrImport].
 //
-// The parent's Name is the one in the token, which whoever holds the disk can have
-// written: set Parent.Name where the Name is known from a better place.
+// Its parent is what the token says: see [Parent].
 func Sealed(t *luks.SystemdTPM2, label string, values pcr.Values) (*seal.Sealed, error) {
 	if !t.Literal() {
 		return nil, ErrPolicy
@@ -42,18 +42,44 @@ func Sealed(t *luks.SystemdTPM2, label string, values pcr.Values) (*seal.Sealed,
 	if blob.Seed != nil {
 		return nil, ErrImport
 	}
-	if t.SRK == nil {
-		return nil, errors.New("its parent key is made from a template each time")
-	}
 	return &seal.Sealed{
 		Version: sealedVersion,
-		Parent:  seal.Parent{Handle: seal.Handle(t.SRK.Handle), Name: t.SRK.Name, Public: t.SRK.Public},
+		Parent:  Parent(t),
 		Policy:  policy,
 		PINSalt: t.Salt,
 		Public:  blob.Public,
 		Private: blob.Private,
 	}, nil
 }
+
+// Parent returns the token's parent key. Its Name is as good as the token, which
+// whoever holds the disk can have written: where it is known from a better place, pin
+// that. A parent that is made from a template has no Name in the token at all, and
+// [seal.Unseal] asks for one; [seal.MakeParent] finds it out.
+func Parent(t *luks.SystemdTPM2) seal.Parent {
+	switch {
+	case t.SRK != nil:
+		return seal.Parent{Handle: seal.Handle(t.SRK.Handle), Name: t.SRK.Name, Public: t.SRK.Public}
+	case t.PrimaryAlg == "rsa":
+		return seal.Parent{Template: seal.SystemdRSA}
+	}
+	return seal.Parent{Template: seal.SystemdECC}
+}
+
+// ParentFor returns the parent key under which a release of systemd will look for an
+// object: the SRK from 255 on, which is made where it is missing, and before that a
+// key from a template. The owner hierarchy's authValue is empty on most machines.
+func ParentFor(tpm transport.TPM, release int, ownerAuth []byte) (seal.Parent, error) {
+	if release < luks.Systemd255 {
+		return seal.MakeParent(tpm, ownerAuth, seal.SystemdECC, seal.SystemdRSA)
+	}
+	srk, _, err := seal.EnsureSRK(tpm, ownerAuth)
+	return srk, err
+}
+
+// UnsaltedPIN reports whether a release of systemd derives PINs without a salt, for
+// [seal.Options].
+func UnsaltedPIN(release int) bool { return release < luks.Systemd255 }
 
 // NewToken returns the token for a sealed object whose policy has one branch, and a
 // keyslot. Its text for a release of systemd is [luks.SystemdTPM2.For]'s.
@@ -83,8 +109,9 @@ func NewToken(s *seal.Sealed, keyslot int) (*luks.SystemdTPM2, error) {
 		PrimaryAlg: alg,
 		PIN:        s.Policy.PIN,
 		Salt:       s.PINSalt,
-		SRK: &luks.ESYSObject{Kind: luks.ESYSKey, Handle: uint32(s.Parent.Handle), Name: s.Parent.Name,
-			Public: s.Parent.Public},
+	}
+	if s.Parent.Template == "" {
+		t.SRK = &luks.ESYSObject{Kind: luks.ESYSKey, Handle: uint32(s.Parent.Handle), Name: s.Parent.Name, Public: s.Parent.Public}
 	}
 	return t, t.Check()
 }
