@@ -2,10 +2,17 @@
 
 FUZZTIME ?= 20s
 
-.PHONY: demo test lint fuzz bench bench-swtpm conformance interop lab-predict
+.PHONY: demo deb deb-test test lint fuzz bench bench-swtpm conformance interop lab-predict
 
 demo: ## the whole story in a few seconds
 	go run ./cmd/bootseal demo
+
+deb: ## the Debian package, into dist; GOARCH=arm64 for that
+	packaging/deb
+
+deb-test: ## the package's life in a new Debian; installs what it needs
+	conformance/install mmdebstrap shellcheck lintian
+	packaging/test
 
 test: ## all tests that need nothing but Go
 	go test ./...
