@@ -16,6 +16,7 @@
 //	luks/recoverykey       keys that people write down
 //	node/plan              which PCRs to seal to, and which tokens a volume should have
 //	node/state             the folder with what belongs to a node's volumes
+//	node/expect            the events that were expected of boots, in a file beside them
 //	node/kept              the secret that is kept for reseals, on the volume itself
 //	node/volumes           what a machine knows of its volumes: identities, notes
 //	node/status            is a node in order, and will its next boot open the disks?

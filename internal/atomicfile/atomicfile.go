@@ -48,7 +48,7 @@ func write(path string, data []byte, mode fs.FileMode, place func(from, to strin
 	}()
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Chmod(mode)
+		err = setMode(f, mode)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -60,6 +60,26 @@ func write(path string, data []byte, mode fs.FileMode, place func(from, to strin
 		return err
 	}
 	return SyncDir(filepath.Dir(path))
+}
+
+// setMode sets a file's mode. FAT has none: its files have the mode of the mount, and
+// another one is refused (Linux, fs/fat/file.c, fat_sanitize_mode). That is no error where
+// nobody but the owner may do more than was asked for.
+func setMode(f *os.File, mode fs.FileMode) error {
+	err := f.Chmod(mode)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	info, statErr := f.Stat()
+	if statErr != nil || !closedEnough(info.Mode(), mode) {
+		return err
+	}
+	return nil
+}
+
+func closedEnough(have, want fs.FileMode) bool {
+	const others = 0o077
+	return have&others&^want == 0
 }
 
 // Remove removes a file for good. One that is not there is no error.

@@ -78,3 +78,17 @@ func onlyFile(t *testing.T, path string) {
 		t.Errorf("in %s: %v, %v", filepath.Dir(path), list, err)
 	}
 }
+
+// What FAT gives a file is enough where others may not do more than was asked for.
+func TestClosedEnough(t *testing.T) {
+	for _, c := range []struct {
+		have, want fs.FileMode
+		ok         bool
+	}{
+		{0o700, 0o644, true}, {0o700, 0o600, true}, {0o755, 0o600, false}, {0o755, 0o644, false}, {0o644, 0o644, true},
+	} {
+		if closedEnough(c.have, c.want) != c.ok {
+			t.Errorf("%o for %o: want %v", c.have, c.want, c.ok)
+		}
+	}
+}
