@@ -61,6 +61,9 @@ func newBoot(path *predict.Path, label string, c Choice) (Boot, string) {
 		return Boot{}, "it does not boot: " + path.Halts
 	}
 	log := path.Log()
+	if word := AsksForShell(log); word != "" && !c.Shell {
+		return Boot{}, fmt.Sprintf("%q in its command line gives whoever stands before the machine a root shell (to allow it: --allow-shell)", word)
+	}
 	sel := c.PCRs
 	known := path.Known(c.Bank)
 	if ram := initrdPCRs(log); c.Initrd && !covers(sel, ram) {

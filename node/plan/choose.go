@@ -22,6 +22,9 @@ type Choice struct {
 	// Initrd is whether a boot must be refused whose initial ramdisk none of the
 	// chosen PCRs covers. See [Boots].
 	Initrd bool `json:"initrd"`
+	// Shell is whether boots are sealed to that come up with a root shell. See
+	// [AsksForShell].
+	Shell bool `json:"shell,omitempty"`
 }
 
 // Reason says why a PCR was chosen, or was not.
@@ -41,6 +44,9 @@ type Options struct {
 	// measures: who can write to the boot partition can then replace it, and with it the
 	// program that gets the key.
 	AllowUnmeasuredInitrd bool
+	// AllowShell lets boots be sealed to that come up with a root shell, as "recovery
+	// mode" does. See [AsksForShell].
+	AllowShell bool
 }
 
 // ErrUnmeasured is returned where nothing measures the initial ramdisk.
@@ -57,7 +63,7 @@ func Choose(p *predict.Prediction, o Options) (Choice, error) {
 		return Choice{}, fmt.Errorf("choose PCRs: no way leads to an operating system: %s", p.Paths[0].Halts)
 	}
 	likeliest := paths[0]
-	c := Choice{Initrd: !o.AllowUnmeasuredInitrd}
+	c := Choice{Initrd: !o.AllowUnmeasuredInitrd, Shell: o.AllowShell}
 	if o.PCRs != 0 {
 		for _, i := range o.PCRs.Indexes() {
 			if why, ok := never[i]; ok {
@@ -89,7 +95,7 @@ func Choose(p *predict.Prediction, o Options) (Choice, error) {
 // of the running boot, nil if there is none: where those who chose let its initial
 // ramdisk go unmeasured, others' may, too.
 func Keep(sel pcr.BankSelection, running *eventlog.Log, o Options) Choice {
-	c := Choice{Bank: sel.Bank, PCRs: sel.PCRs, Initrd: !o.AllowUnmeasuredInitrd}
+	c := Choice{Bank: sel.Bank, PCRs: sel.PCRs, Initrd: !o.AllowUnmeasuredInitrd, Shell: o.AllowShell}
 	for _, i := range sel.PCRs.Indexes() {
 		c.Reasons = append(c.Reasons, Reason{i, "as before: " + about(i)})
 	}
