@@ -1,6 +1,7 @@
 package luks
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,13 @@ type Keyslot struct {
 	Type    string `json:"type"`     // "luks2", "reencrypt"
 	KeySize int    `json:"key_size"` // the volume key's size in bytes
 	KDF     KDF    `json:"kdf"`
+	Area    Area   `json:"area"`
+}
+
+// Area is where a keyslot's material lies. Offset and Size are bytes, in decimal.
+type Area struct {
+	Offset string `json:"offset"`
+	Size   string `json:"size"`
 }
 
 // KDF says how a keyslot's passphrase becomes a key.
@@ -156,6 +164,7 @@ type Room struct {
 	Tokens   int // numbers that are free, of [MaxTokens]
 	Keyslots int // numbers that are free, of [MaxKeyslots]
 	Bytes    int // bytes of JSON that are free
+	KeyAreas int // how many more keyslots have room for their material, at most [MaxKeyslots]
 }
 
 // Room returns what is left for tokens.
@@ -166,7 +175,47 @@ func (h *Header) Room() Room {
 		Tokens:   MaxTokens - len(h.Metadata.Tokens),
 		Keyslots: MaxKeyslots - len(h.Metadata.Keyslots),
 		Bytes:    max(free, 0),
+		KeyAreas: h.keyAreas(),
 	}
+}
+
+// keyAreas looks for gaps as cryptsetup does (lib/luks2/luks2_json_metadata.c,
+// LUKS2_find_area_gap): between the second header and the end of the area for keyslots.
+func (h *Header) keyAreas() int {
+	type span struct{ from, to int64 }
+	var used []span
+	var need int64
+	for _, k := range h.Metadata.Keyslots {
+		from, errFrom := strconv.ParseInt(k.Area.Offset, 10, 63)
+		size, errSize := strconv.ParseInt(k.Area.Size, 10, 62)
+		if errFrom != nil || errSize != nil || from < 0 || size < 0 {
+			return 0
+		}
+		used = append(used, span{from, from + size})
+		if k.Type == "luks2" {
+			need = max(need, areaSize(k.KeySize))
+		}
+	}
+	all, err := strconv.ParseInt(h.Metadata.Config.KeyslotsSize, 10, 62)
+	if err != nil || need == 0 {
+		return 0
+	}
+	begin := 2 * h.Size
+	used = append(used, span{begin + all, begin + all})
+	slices.SortFunc(used, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	var n int64
+	for _, u := range used {
+		n += max(u.from-begin, 0) / need
+		begin = max(begin, u.to)
+	}
+	return int(min(n, MaxKeyslots))
+}
+
+// areaSize is what a keyslot's material takes: the key in 4000 stripes, in whole
+// sectors (lib/luks2/luks2_keyslot_luks2.c).
+func areaSize(keySize int) int64 {
+	const stripes, sector = 4000, 4096
+	return (int64(min(keySize, 1<<20))*stripes + sector - 1) / sector * sector
 }
 
 // Cost returns how many bytes of a header a token takes whose text has the length,

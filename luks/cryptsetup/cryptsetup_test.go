@@ -299,3 +299,23 @@ func TestFindSaysWhatToInstall(t *testing.T) {
 		t.Error("the order of versions is wrong")
 	}
 }
+
+// As many keys fit as is said, and no more: here in an area of 1 MiB, which holds four of
+// 256 KiB.
+func TestKeyAreasAreExact(t *testing.T) {
+	v, ctx := volume(t), t.Context()
+	if _, err := v.run(ctx, "format", call{
+		args:    append([]string{"luksFormat", "--type", "luks2", "--luks2-keyslots-size", "1m", "--key-file", secretFile(0)}, Quick.args()...),
+		secrets: [][]byte{passphrase},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for want := 3; want >= 0; want-- {
+		if got := header(t, v).Room().KeyAreas; got != want {
+			t.Errorf("room for %d keys: want %d", got, want)
+		}
+		if _, err := v.AddKey(ctx, passphrase, []byte("another"), Quick); (err == nil) != (want > 0) {
+			t.Errorf("with room for %d: %v", want, err)
+		}
+	}
+}
