@@ -72,6 +72,7 @@ bad input, no TPM).`,
 	root.AddCommand(
 		a.check(),
 		a.demo(),
+		a.enroll(),
 		a.explain(),
 		a.log(),
 		a.man(),

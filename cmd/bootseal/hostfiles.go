@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,6 +58,16 @@ func findESP(mounts []mount) string {
 		}
 	}
 	return ""
+}
+
+// expectFolder returns the root of the volume that has the file of package expect: the
+// EFI system partition, or /boot where there is none.
+func expectFolder() string {
+	mounts, err := readMounts("/proc/self/mountinfo")
+	if err != nil {
+		return "/boot"
+	}
+	return cmp.Or(findESP(mounts), "/boot")
 }
 
 func readMounts(path string) ([]mount, error) {

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enroll"
+	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/plan"
+)
+
+// carryOut makes the changes. The volume is as it was, or all is done.
+func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
+	e.req.Existing = open.passphrase
+	if e.req.Recovery != nil {
+		defer e.req.Recovery.Clear()
+	}
+	if err := a.cleanUp(ctx, e, open); err != nil {
+		return err
+	}
+	if err := a.readAuth(ctx, e); err != nil {
+		return err
+	}
+	defer clear(e.req.PIN)
+	defer clear(e.req.OwnerAuth)
+	if e.flags.noRecovery {
+		if err := e.nameOtherWayIn(open); err != nil {
+			return err
+		}
+	}
+	var added *enroll.Added
+	err := a.during("enrolling "+e.report.Device, func() (err error) {
+		added, err = enroll.Add(ctx, &e.machine, e.req)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer added.Clear()
+	if err := a.complete(ctx, e, added); err != nil {
+		return added.Undo(ctx, err, open.passphrase)
+	}
+	e.writeExpected(added)
+	e.keepSecret(added)
+	if err := added.Finish(); err != nil {
+		return err
+	}
+	e.fill(added)
+	return a.replaceOld(ctx, e, added)
+}
+
+// cleanUp takes away what an enrollment that was cut off has left.
+func (a *app) cleanUp(ctx context.Context, e *enrolling, open *opening) error {
+	cleaned, err := enroll.Recover(ctx, &e.machine, open.passphrase)
+	if err != nil || cleaned == nil {
+		return err
+	}
+	e.report.Cleaned = cleaned
+	e.report.note("An enrollment had been cut off; what it left is removed (keyslots %v, tokens %v). If it showed a recovery key, that opens nothing.",
+		cleaned.Keyslots, cleaned.Tokens)
+	if e.header, err = e.machine.Volume.Header(); err != nil {
+		return err
+	}
+	e.now = enrollment.Inspect(e.header)
+	if open.keyslot, err = enroll.Opens(ctx, e.machine.Volume, open.passphrase); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (a *app) readAuth(ctx context.Context, e *enrolling) (err error) {
+	if e.flags.pin || e.flags.pinFile != "" {
+		if e.req.PIN, err = a.readPIN(ctx, e.flags.pinFile, true); err != nil {
+			return err
+		}
+	}
+	if e.flags.ownerFile != "" {
+		password, err := a.secretFile(e.flags.ownerFile)
+		if err != nil {
+			return fmt.Errorf("--owner-password-file: %w", err)
+		}
+		e.req.OwnerAuth = bytes.TrimRight(password, "\r\n")
+	}
+	return nil
+}
+
+// nameOtherWayIn says what opens the volume when the TPM does not and no recovery key is
+// made. The passphrase of a TPM's keyslot is none.
+func (e *enrolling) nameOtherWayIn(open *opening) error {
+	ways := passphraseSlots(e.now)
+	if len(e.now.Recovery) > 0 {
+		e.report.note("Without a new recovery key: the one of keyslot %d opens the volume when the TPM does not.", e.now.Recovery[0])
+		return nil
+	}
+	switch {
+	case slices.Contains(ways, open.keyslot):
+		e.report.note("Without a recovery key: the passphrase of keyslot %d, which you gave, is what opens the volume when the TPM does not.", open.keyslot)
+	case len(ways) > 0:
+		e.report.note("Without a recovery key: the passphrase of keyslot %d is what opens the volume when the TPM does not.", ways[0])
+	default:
+		return errors.New("--no-recovery-key: no keyslot would stay for a passphrase, and the volume be lost with the TPM")
+	}
+	return nil
+}
+
+// passphraseSlots are the keyslots that no token is for: people know what opens them.
+func passphraseSlots(e *enrollment.Enrollment) []int {
+	var out []int
+	for slot := range e.Keyslots {
+		if !slices.ContainsFunc(e.Tokens, func(t enrollment.Token) bool { return slices.Contains(t.Token.Slots(), slot) }) {
+			out = append(out, slot)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// complete does what belongs to an enrollment besides the header, and shows the
+// recovery key.
+func (a *app) complete(ctx context.Context, e *enrolling, added *enroll.Added) error {
+	err := enroll.Record(ctx, e.flags.volume.list, e.machine.Volume, e.report.Name, e.req.Existing, added.Parent.Name)
+	if err != nil {
+		return err
+	}
+	if e.req.Recovery != nil && e.req.KeyFile == "" {
+		return a.showRecoveryKey(e, added.Recovery)
+	}
+	return nil
+}
+
+// fill says in the report what was added.
+func (e *enrolling) fill(added *enroll.Added) {
+	r := &e.report
+	r.Keyslot, r.Verified = &added.Keyslot, added.Opened >= 0
+	if added.Recovery >= 0 {
+		r.RecoveryKeyslot = &added.Recovery
+	}
+	r.Boots = nil
+	for i := range added.Boots {
+		r.Boots = append(r.Boots, enrolledBoot{added.Boots[i].Label, &added.Tokens[i]})
+	}
+	for _, b := range added.Left {
+		r.Left = append(r.Left, plan.Left{Label: b.Label, Reason: "the header has no room for its token"})
+	}
+}
+
+// replaceOld removes, where an enrollment is made anew, what the new one replaces: the
+// keyslot and tokens that bootseal had.
+func (a *app) replaceOld(ctx context.Context, e *enrolling, added *enroll.Added) error {
+	if _, is := enroll.Enrolled(e.now); !is {
+		return nil
+	}
+	old, err := enroll.Own(e.now, false)
+	if err != nil {
+		return err
+	}
+	if len(e.now.Recovery) > 0 && e.req.Recovery != nil {
+		e.report.note("The recovery key of keyslot %d still opens the volume.", e.now.Recovery[0])
+	}
+	passphrase := luks.Passphrase(added.Secret())
+	defer clear(passphrase)
+	if err := enroll.Remove(ctx, &e.machine, old, passphrase); err != nil {
+		return fmt.Errorf("the volume is enrolled; remove what that replaces: %w", err)
+	}
+	e.report.Removed = &old
+	return nil
+}

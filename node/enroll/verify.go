@@ -1,0 +1,91 @@
+package enroll
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal"
+)
+
+// verify reads the volume again: every token must be there as it was made, and for the
+// boot that it says; and where one is for the PCRs as they are, the TPM must give out
+// the secret by what stands in the header, and that must open the keyslot.
+func (a *Added) verify(ctx context.Context, req *Request, t *texts) error {
+	h, err := a.machine.Volume.Header()
+	if err != nil {
+		return err
+	}
+	e := enrollment.Inspect(h)
+	for i, id := range a.Tokens {
+		token := e.Token(id)
+		if token == nil || !bytes.Equal(h.Metadata.Tokens[id], t.boots[i]) {
+			return fmt.Errorf("verify: token %d is not what was written", id)
+		}
+		if token.Expect == nil || token.Expect.Label != a.Boots[i].Label {
+			return fmt.Errorf("verify: the values that were expected of %s do not lead to the policy of token %d", a.Boots[i].Label, id)
+		}
+	}
+	values, err := a.values()
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	for _, id := range e.Opens(values) {
+		if slices.Contains(a.Tokens, id) {
+			return a.open(ctx, e.Token(id), values, req.PIN)
+		}
+	}
+	return nil
+}
+
+// values are the PCRs of all boots as they are.
+func (a *Added) values() (pcr.Values, error) {
+	var selected map[pcr.Bank]pcr.Selection
+	for _, b := range a.Boots {
+		if selected == nil {
+			selected = make(map[pcr.Bank]pcr.Selection)
+		}
+		for i := range b.PCRs {
+			selected[b.Bank] = selected[b.Bank].With(i)
+		}
+	}
+	out := make(pcr.Values)
+	for bank, s := range selected {
+		v, err := seal.ReadPCRs(a.machine.TPM, pcr.BankSelection{Bank: bank, PCRs: s})
+		if err != nil {
+			return nil, err
+		}
+		out[bank] = v[bank]
+	}
+	return out, nil
+}
+
+// open has the TPM give out the secret by a token, and tries it on the keyslot.
+func (a *Added) open(ctx context.Context, t *enrollment.Token, values pcr.Values, pin []byte) error {
+	s, err := enrollment.Sealed(t.SystemdTPM2(), "", values)
+	if err != nil {
+		return fmt.Errorf("verify token %d: %w", t.ID, err)
+	}
+	s.Parent = a.Parent // with its Name, which not every token has
+	got, err := seal.Unseal(a.machine.TPM, s, pin)
+	if err != nil {
+		return fmt.Errorf("verify token %d: %w", t.ID, err)
+	}
+	defer clear(got)
+	if subtle.ConstantTimeCompare(got, a.secret) != 1 {
+		return fmt.Errorf("verify token %d: %w", t.ID, errors.New("the TPM gives out another secret"))
+	}
+	passphrase := luks.Passphrase(got)
+	defer clear(passphrase)
+	if err := a.machine.Volume.Test(ctx, passphrase, a.Keyslot); err != nil {
+		return fmt.Errorf("verify token %d: %w", t.ID, err)
+	}
+	a.Opened = t.ID
+	return nil
+}
