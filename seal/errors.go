@@ -122,6 +122,33 @@ func (e *SignatureError) Remedy() string {
 	return "if this boot is one that you meant, have its values signed (bootseal policy sign) and put the signature where the initial ramdisk finds it; until then open the disk with the recovery key"
 }
 
+// GuardError says that a policy's rollback guard does not hold: the counter has moved
+// beyond its value, or (with Err) is gone, or another one. The sealed object's
+// authorization was not tried.
+type GuardError struct {
+	Guard Guard
+	Count uint64 // at which the counter stands; 0 with Err
+	Err   error
+}
+
+func (e *GuardError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("the rollback guard at %s is not there: %v", e.Guard.Index, e.Err)
+	}
+	return fmt.Sprintf("the rollback guard at %s stands at %d: this was sealed for %d at most", e.Guard.Index, e.Count, e.Guard.Value)
+}
+
+// Unwrap returns why the counter is not there, or nil.
+func (e *GuardError) Unwrap() error { return e.Err }
+
+// Remedy implements [Remedier].
+func (e *GuardError) Remedy() string {
+	if e.Err != nil {
+		return "the TPM was cleared, or somebody removed the counter: open the disk with the recovery key and enroll again"
+	}
+	return "what was sealed is retired: boot the newest kernel, or open the disk with the recovery key and reseal"
+}
+
 // PolicyError says that the TPM refused the policy although the PCRs looked
 // right: they changed in between, or the sealed data and its policy do not belong
 // together.

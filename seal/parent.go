@@ -220,7 +220,7 @@ func makeKey(tpm transport.TPM, p Parent, ownerAuth []byte) (*key, Name, error) 
 	}
 	defer s.close(tpm)
 	rsp, err := tpm2.CreatePrimary{
-		PrimaryHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: s},
+		PrimaryHandle: tpm2.AuthHandle{Handle: tpm2.TPMRHOwner, Auth: s.last()},
 		InPublic:      tpm2.New2B(template),
 	}.Execute(tpm)
 	if err != nil {

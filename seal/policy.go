@@ -23,11 +23,13 @@ const orWidth = 8
 
 // Policy says under which conditions a secret is given out: a key's owner has signed
 // the values of some of the machine's PCRs, if a key is named; its PCRs are those of one
-// of the branches; and the PIN is right if there is one. It is plain data and no secret.
+// of the branches; a counter has not moved on, if there is a guard; and the PIN is right
+// if there is one. It is plain data and no secret.
 type Policy struct {
 	Bank     pcr.Bank `json:"bank"`
 	Signed   *Signed  `json:"signed,omitempty"`
 	Branches []Branch `json:"branches"`
+	Guard    *Guard   `json:"guard,omitempty"`
 	// PIN demands the object's authValue with TPM2_PolicyAuthValue.
 	PIN bool `json:"pin,omitempty"`
 }
@@ -106,6 +108,11 @@ func (p Policy) Check() error {
 			return fmt.Errorf("policy: %w", err)
 		}
 	}
+	if p.Guard != nil {
+		if err := p.Guard.check(); err != nil {
+			return fmt.Errorf("policy: %w", err)
+		}
+	}
 	for n, b := range p.Branches {
 		if err := (pcr.Values{p.Bank: b.PCRs}).Check(); err != nil {
 			return fmt.Errorf("policy: branch %d: %w", n+1, err)
@@ -119,9 +126,10 @@ func (p Policy) Check() error {
 
 // Digest returns the authPolicy of objects under the policy, 32 bytes, computed
 // without a TPM. The order is systemd's: TPM2_PolicyAuthorize with a key, TPM2_PolicyPCR,
-// then TPM2_PolicyOR where there are several branches, then TPM2_PolicyAuthValue with a
-// PIN. More than eight branches make a tree: each group of eight is a TPM2_PolicyOR, and
-// so are the groups' digests; a group of one is passed on as it is.
+// then TPM2_PolicyOR where there are several branches, then TPM2_PolicyNV with a guard
+// (which systemd does not know), then TPM2_PolicyAuthValue with a PIN. More than eight
+// branches make a tree: each group of eight is a TPM2_PolicyOR, and so are the groups'
+// digests; a group of one is passed on as it is.
 func Digest(p Policy) ([]byte, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -131,6 +139,9 @@ func Digest(p Policy) ([]byte, error) {
 		return nil, err
 	}
 	d := levels[len(levels)-1][0]
+	if p.Guard != nil {
+		d = p.Guard.digest(d)
+	}
 	if p.PIN {
 		d = extendPolicy(d, tpm2.TPMCCPolicyAuthValue)
 	}
@@ -245,6 +256,11 @@ func (p Policy) satisfy(tpm transport.TPM, session tpm2.TPMHandle, branch int, a
 		}
 		if _, err := or.Execute(tpm); err != nil {
 			return explain("satisfy the policy's alternatives", err)
+		}
+	}
+	if p.Guard != nil {
+		if err := p.Guard.satisfy(tpm, session); err != nil {
+			return err
 		}
 	}
 	if p.PIN {

@@ -50,6 +50,12 @@ func TestDigestIsTheTPMs(t *testing.T) {
 		{"branches of different PCRs in another bank", sha384},
 	}
 	tpm := open(t)
+	g := guard(t, tpm)
+	for n := range tests[:3] {
+		guarded := tests[n]
+		guarded.why, guarded.p.Guard = guarded.why+", and a guard", &g
+		tests = append(tests, guarded)
+	}
 	for _, tt := range tests {
 		for _, pin := range []bool{false, true} {
 			tt.p.PIN = pin

@@ -101,7 +101,7 @@ func (s *Sealed) create(tpm transport.TPM, k *key, o Options, authPolicy []byte)
 	defer session.close(tpm)
 	template := sealedTemplate(authPolicy, o.Policy.PIN)
 	rsp, err := tpm2.Create{
-		ParentHandle: k.authorize(session.encryptIn()),
+		ParentHandle: k.authorize(session.encryptIn().last()),
 		InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{
 			UserAuth: tpm2.TPM2BAuth{Buffer: auth},
 			Data:     tpm2.NewTPMUSensitiveCreate(&tpm2.TPM2BSensitiveData{Buffer: o.Secret}),

@@ -33,6 +33,7 @@ type session struct {
 	nonceCaller tpm2.TPM2BNonce
 	nonceTPM    tpm2.TPM2BNonce
 	decrypted   [][]byte // plaintext in go-tpm's buffers, zeroed on close
+	over        bool     // the TPM has flushed it
 }
 
 var _ tpm2.Session = (*session)(nil)
@@ -93,7 +94,9 @@ func startSession(tpm transport.TPM, kind tpm2.TPMSE, saltKey *key, auth []byte)
 func (s *session) close(tpm transport.TPM) {
 	// Nothing can be done about a session that does not flush: what the caller
 	// wanted has happened or failed with an error of its own.
-	_, _ = tpm2.FlushContext{FlushHandle: s.handle}.Execute(tpm)
+	if !s.over {
+		_, _ = tpm2.FlushContext{FlushHandle: s.handle}.Execute(tpm)
+	}
 	clear(s.key)
 	clear(s.auth)
 	for _, b := range s.decrypted {
@@ -110,6 +113,13 @@ func (s *session) encryptIn() *session {
 // encryptOut makes the session encrypt the first response parameter.
 func (s *session) encryptOut() *session {
 	s.attrs.Encrypt = true
+	return s
+}
+
+// last has the TPM flush the session with the next command that succeeds: a command less,
+// of which hardware does a hundred in a second.
+func (s *session) last() *session {
+	s.attrs.ContinueSession = false
 	return s
 }
 
@@ -167,6 +177,7 @@ func (s *session) Validate(rc tpm2.TPMRC, cc tpm2.TPMCC, parms []byte, _ []tpm2.
 	if !hmac.Equal(want, auth.Authorization.Buffer) {
 		return errors.New("the response's HMAC is wrong: it was changed, or does not come from the TPM that holds the salt key")
 	}
+	s.over = !auth.Attributes.ContinueSession
 	return nil
 }
 

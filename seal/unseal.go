@@ -14,8 +14,8 @@ import (
 // PIN is ignored where the policy asks for none, and so are signatures, among which
 // one for the PCRs as they are is looked for. The caller zeroes the secret.
 //
-// Typed errors, each a [Remedier]: [*ParentError], [*MismatchError] and
-// [*SignatureError] (which cost no dictionary attack try), [*PolicyError], [*PINError],
+// Typed errors, each a [Remedier]: [*ParentError], [*MismatchError], [*SignatureError] and
+// [*GuardError] (which cost no dictionary attack try), [*PolicyError], [*PINError],
 // [*LockoutError], [*ForeignError]; and [ErrPINRequired].
 func Unseal(tpm transport.TPM, s *Sealed, pin []byte, signatures ...pcrsig.File) ([]byte, error) {
 	tpm = withPatience(tpm)
@@ -68,7 +68,7 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig
 	var auth []byte
 	if s.Policy.PIN {
 		if len(pin) == 0 {
-			return nil, ErrPINRequired
+			return nil, errors.Join(s.Policy.Guard.holds(tpm), ErrPINRequired)
 		}
 		if auth, err = pinAuth(pin, s.PINSalt); err != nil {
 			return nil, err
@@ -95,7 +95,7 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig
 	if want := obj.public.AuthPolicy.Buffer; !bytes.Equal(have, want) {
 		return nil, &PolicyError{Err: fmt.Errorf("the session's policy digest is %x: want %x", have, want)}
 	}
-	rsp, err := tpm2.Unseal{ItemHandle: obj.authorize(session.encryptOut())}.Execute(tpm)
+	rsp, err := tpm2.Unseal{ItemHandle: obj.authorize(session.encryptOut().last())}.Execute(tpm)
 	if err != nil {
 		return nil, explain("open the sealed object", err)
 	}
@@ -118,7 +118,7 @@ func (s *Sealed) load(tpm transport.TPM, k *key) (*key, error) {
 	}
 	defer session.close(tpm)
 	rsp, err := tpm2.Load{
-		ParentHandle: k.authorize(session),
+		ParentHandle: k.authorize(session.last()),
 		InPrivate:    tpm2.TPM2BPrivate{Buffer: s.Private},
 		InPublic:     tpm2.New2B(*pub),
 	}.Execute(tpm)

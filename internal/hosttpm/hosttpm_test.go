@@ -129,7 +129,7 @@ func TestCounter(t *testing.T) {
 		t.Error("moved from a value of the past")
 	}
 	stranger := newCounter(t, host, bytes.Repeat([]byte{1}, store.KeySize), index)
-	if _, err := stranger.Read(); err == nil || !strings.Contains(err.Error(), "another key") {
+	if _, err := stranger.Read(); err == nil || !strings.Contains(err.Error(), "another password") {
 		t.Errorf("read without the key: %v", err)
 	}
 	if err := stranger.Advance(before.Value); err == nil {
