@@ -16,7 +16,7 @@ const bootVersion = 1
 // maxLabel is the longest label of a path in bytes.
 const maxLabel = 128
 
-// Boot is bootseal's own token: which boot each systemd-tpm2 token is for, and what
+// Boot is bootseal's own token: which boot each of the others is for, and what
 // was expected of it, for which systemd's token has no field. It opens nothing, and
 // nothing is lost with it but explanations. docs/luks.md has an example.
 //
@@ -30,7 +30,7 @@ type Boot struct {
 
 // Path is a boot that a token is for.
 type Path struct {
-	Token int    // the systemd-tpm2 token's number
+	Token int    // the number of the token, systemd-tpm2 or bootseal-tpm2
 	Label string // what a person calls the boot, at most 128 bytes: "Debian, kernel 6.1.0-56"
 	Bank  pcr.Bank
 	// PCRs are the values that the token's policy stands for.
@@ -75,8 +75,8 @@ func parseBoot(o *object, slots []int) (*Boot, error) {
 		}
 		t.Paths = append(t.Paths, p)
 	}
-	if len(o.fields) > 0 {
-		return nil, fmt.Errorf("field %q: it is not known", o.fields[0].Name)
+	if o.nothingElse(); o.err != nil {
+		return nil, o.err
 	}
 	return t, t.Check()
 }
@@ -99,9 +99,7 @@ func parsePath(raw []byte) (Path, error) {
 		o.fail("pcrs", err)
 	}
 	p.Events = o.bytes("events")
-	if o.err == nil && len(o.fields) > 0 {
-		o.fail(o.fields[0].Name, errors.New("it is not known"))
-	}
+	o.nothingElse()
 	return p, o.err
 }
 

@@ -53,13 +53,10 @@ func ParseESYS(b []byte) (*ESYSObject, error) {
 }
 
 func (e *ESYSObject) check() error {
-	if len(e.Name) < 2 {
-		return errors.New("the Name is missing")
+	if err := checkName(e.Name); err != nil {
+		return err
 	}
 	bank := pcr.Bank(binary.BigEndian.Uint16(e.Name))
-	if !bank.Available() || len(e.Name) != 2+bank.Size() {
-		return fmt.Errorf("the Name is %d bytes of algorithm %s, which is no digest", len(e.Name)-2, bank)
-	}
 	if e.Kind == ESYSKey && !bank.Sum(e.Public).Equal(e.Name[2:]) {
 		return errors.New("the Name is not that of the public area")
 	}

@@ -114,6 +114,13 @@ func (o *object) need(name string, v any) {
 	}
 }
 
+// nothingElse fails for a field that nobody took.
+func (o *object) nothingElse() {
+	if len(o.fields) > 0 {
+		o.fail(o.fields[0].Name, errors.New("it is not known"))
+	}
+}
+
 // bytes decodes a field of standard base64, as systemd writes it; nil if absent.
 func (o *object) bytes(name string) []byte {
 	var text string

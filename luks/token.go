@@ -11,8 +11,8 @@ import (
 )
 
 // Token is one of a header's tokens: a note that says how to come by
-// a keyslot's passphrase. Types: [*SystemdTPM2], [*Clevis], [*Boot], [*Recovery],
-// [*Unknown].
+// a keyslot's passphrase. Types: [*SystemdTPM2], [*BootsealTPM2], [*Clevis], [*Boot],
+// [*Recovery], [*Unknown].
 type Token interface {
 	// Type is the token's type as it stands in the header.
 	Type() string
@@ -77,6 +77,8 @@ func parseToken(text []byte) (Token, string, error) {
 	switch name {
 	case typeSystemdTPM2:
 		t, err = parseSystemdTPM2(o, slots)
+	case typeBootsealTPM2:
+		t, err = parseBootsealTPM2(o, slots)
 	case typeClevis:
 		t, err = parseClevis(o, slots, text)
 	case typeBoot:

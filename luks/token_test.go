@@ -225,7 +225,7 @@ func FuzzParseToken(f *testing.F) {
 	for _, text := range sampleMetadata(f).Tokens {
 		f.Add([]byte(text))
 	}
-	for _, token := range []Token{newest(f), bootToken()} {
+	for _, token := range []Token{newest(f), bootToken(), guarded(f)} {
 		text, err := json.Marshal(token)
 		if err != nil {
 			f.Fatal(err)

@@ -2,7 +2,7 @@
  * device-mapper: no name is given, so that libcryptsetup only looks whether the passphrase that
  * systemd's plugin has from the TPM opens a keyslot. It prints that keyslot's number. cryptsetup,
  * the program, cannot tell the plugin which TPM to use, nor where policy signatures are. Both
- * of the last may be empty. */
+ * of the last may be empty; TOKEN -1 is any. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
 	params.signature_path = argv[4][0] ? argv[4] : NULL;
 	pin = argv[5][0] ? argv[5] : NULL;
 	if ((r = crypt_init(&cd, argv[1])) >= 0 && (r = crypt_load(cd, "LUKS2", NULL)) >= 0)
-		r = crypt_activate_by_token_pin(cd, NULL, NULL, atoi(argv[3]), pin, pin ? strlen(pin) : 0, &params, 0);
+		r = crypt_activate_by_token_pin(cd, NULL, "systemd-tpm2", atoi(argv[3]), pin, pin ? strlen(pin) : 0, &params, 0);
 	if (r < 0)
 		fprintf(stderr, "%s\n", strerror(-r));
 	else
