@@ -79,6 +79,7 @@ bad input, no TPM).`,
 		a.measure(),
 		a.pcrs(),
 		a.predict(),
+		a.reboot(),
 		a.version(),
 		a.vtpm(),
 	)

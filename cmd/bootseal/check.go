@@ -42,7 +42,7 @@ rely on the recovery key, or on a passphrase, if there is one: --fallback says o
 
 func (a *app) check() *cobra.Command {
 	var flags checkFlags
-	var sentinel bool
+	var sentinel string
 	cmd := &cobra.Command{
 		Use:   "check [DEVICE...]",
 		Short: "Say whether the next boot opens the disks",
@@ -59,26 +59,21 @@ means: do not reboot.
   bootseal check --sentinel                       kured's --reboot-sentinel-command
   bootseal check --log eventlog.bin --esp esp.img --efivars efivars.json --pcrs pcrs.txt header.img`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if sentinel && !rebootWanted(os.DirFS("/")) {
-				return &noError{"no reboot is wanted: there is no " + rebootRequired}
+			if sentinel != "" && !exists(sentinel) {
+				return &noError{"no reboot is wanted: there is no " + sentinel}
 			}
 			c, err := a.checkNext(&flags, args)
 			if err != nil {
 				return err
 			}
-			if a.wantsJSON() {
-				err = a.printJSON(c)
-			} else {
-				a.printCheck(c)
+			if err := a.showCheck(c); err != nil {
+				return err
 			}
-			if err == nil {
-				err = c.err()
-			}
-			return err
+			return c.err()
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().BoolVar(&sentinel, "sentinel", false, "say yes only if a reboot is wanted, too: "+rebootRequired+" is there")
+	wantedFlag(cmd, &sentinel, "sentinel", "say yes only if a reboot is wanted, too: this file is there")
 	return cmd
 }
 
@@ -88,9 +83,24 @@ const (
 	rebootRequired = "/run/reboot-required"
 )
 
-func rebootWanted(root fs.FS) bool {
-	_, err := fs.Stat(root, strings.TrimPrefix(rebootRequired, "/"))
+// wantedFlag is a flag that stands for [rebootRequired], and takes another file.
+func wantedFlag(cmd *cobra.Command, file *string, name, usage string) {
+	cmd.Flags().StringVar(file, name, "", usage)
+	cmd.Flags().Lookup(name).NoOptDefVal = rebootRequired
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
 	return err == nil
+}
+
+// showCheck prints a check in the format that was asked for.
+func (a *app) showCheck(c *checked) error {
+	if a.wantsJSON() {
+		return a.printJSON(c)
+	}
+	a.printCheck(c)
+	return nil
 }
 
 // checkNext predicts the next boot and holds the volumes against it.
