@@ -80,6 +80,7 @@ bad input, no TPM).`,
 		a.pcrs(),
 		a.predict(),
 		a.reboot(),
+		a.status(),
 		a.version(),
 		a.vtpm(),
 	)

@@ -205,6 +205,9 @@ func (c *checked) err() error {
 
 // tryVolume tries the tokens that the next boot needs.
 func tryVolume(tpm transport.TPM, v *status.Volume, p *predict.Prediction) error {
+	if p == nil {
+		return status.Try(tpm, v, nil)
+	}
 	var ids []int
 	for _, w := range status.Foresee(p, v) {
 		if w.Default {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/hex"
+	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/bootseal/bootseal/cmd/internal/tpmlink"
@@ -53,4 +56,22 @@ func sealingTPM(ts *testscript.TestScript, socket string) (transport.TPMCloser, 
 	}
 	_, err = tpm2.Startup{StartupType: tpm2.TPMSUClear}.Execute(t)
 	return &embedded{TPM: t}, err
+}
+
+// efivarfsFolder makes a folder in the form of efivarfs of a dump: efivarfs FOLDER DUMP.
+func efivarfsFolder(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: efivarfs FOLDER DUMP")
+	}
+	text, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	var dump map[string]string
+	ts.Check(json.Unmarshal(text, &dump))
+	folder := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(folder, 0o755))
+	for name, value := range dump {
+		data, err := hex.DecodeString(value)
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(folder, name), data, 0o600))
+	}
 }

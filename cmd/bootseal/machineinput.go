@@ -28,6 +28,7 @@ type machineFlags struct {
 	db, dbx, mok                  []string
 	sbatPolicy, bootNext          string
 	only                          []pcr.Bank // the banks to predict without --bank, none for those of the log
+	values                        pcr.Values // of the running boot, where they were read already
 }
 
 const machineHelp = `
@@ -252,6 +253,10 @@ func (a *app) readReported(m *machine, f *machineFlags, here bool) error {
 		m.PCRs, err = a.readValues(f.pcrs)
 		return err
 	}
+	if f.values != nil {
+		m.PCRs = f.values
+		return nil
+	}
 	if !here && a.tpm == "" {
 		return nil
 	}
@@ -265,7 +270,11 @@ func (a *app) readReported(m *machine, f *machineFlags, here bool) error {
 	}
 	sel, err := pcr.ParseSelection(allPCRs)
 	if err == nil {
-		m.PCRs, err = readPCRs(tpm, pcr.Banks(), sel)
+		banks := m.Banks
+		if len(banks) == 0 {
+			banks = pcr.Banks()
+		}
+		m.PCRs, err = readPCRs(tpm, banks, sel)
 	}
 	return closeAfter(tpm, err)
 }

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
 	"strings"
 
+	"github.com/bootseal/bootseal/node/status"
 	"github.com/spf13/cobra"
 )
 
@@ -38,7 +42,10 @@ open; 2 that cannot be told, or the reboot failed. --force reboots in any case.
 			if err := a.mayReboot(&flags, args, force); err != nil {
 				return err
 			}
-			return a.runReboot(cmd.Context(), words)
+			if err := a.liftGate(cmd.Context(), "/"+status.Gate); err != nil {
+				return err
+			}
+			return a.runCommand(cmd.Context(), words)
 		},
 	}
 	flags.register(cmd)
@@ -73,7 +80,19 @@ func (a *app) mayReboot(flags *checkFlags, devices []string, force bool) error {
 	return fmt.Errorf("not rebooting: %w (--force reboots all the same)", err)
 }
 
-func (a *app) runReboot(ctx context.Context, words []string) error {
+// liftGate lets systemd reboot where bootseal's hooks keep it from that.
+func (a *app) liftGate(ctx context.Context, path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("let systemd reboot: %w", err)
+	}
+	return a.runCommand(ctx, []string{"systemctl", "daemon-reload"})
+}
+
+func (a *app) runCommand(ctx context.Context, words []string) error {
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Stdout, cmd.Stderr = a.out, a.err
 	if err := cmd.Run(); err != nil {

@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exitcode": exitCode, "waitsocket": waitSocket, "waittrace": waitTrace,
-			"boottpm": bootTPM, "luksfile": luksFile, "luksopens": luksOpens, "enrolled": enrolledHeader,
+			"boottpm": bootTPM, "luksfile": luksFile, "luksopens": luksOpens, "enrolled": enrolledHeader, "efivarfs": efivarfsFolder,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond != "cryptsetup" {

@@ -55,7 +55,10 @@ type VolumeCheck struct {
 // Check judges what [Foresee] has found for a volume. The verdict is [OK] or [Warn]
 // where the machine may reboot.
 func Check(v *Volume, ways []Way, allowed Fallback) VolumeCheck {
-	c := VolumeCheck{Volume: v.title(), UUID: v.UUID, Device: v.Path, Fallback: v.Fallback(), Verdict: OK}
+	c := VolumeCheck{Volume: v.title(), UUID: v.UUID, Device: v.Path, Fallback: v.Fallback(), Verdict: OK, Ways: []Checked{}}
+	if len(ways) == 0 {
+		c.Verdict = Unknown
+	}
 	boots := false
 	for _, w := range ways {
 		checked := checkWay(w, c.Fallback, allowed)

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
 )
 
@@ -16,6 +17,10 @@ type Facts struct {
 	Platform Platform
 	Log      Log
 	Hooks    []Hook
+	// ResealFailed is why the hooks' last reseal failed, in words; "" if it did not.
+	ResealFailed string
+	// Held says that the hooks keep systemd from rebooting: see [Gate].
+	Held bool
 	// Clock is what the machine's clock says, and Written when something here was
 	// written that cannot be of the future: zero where there is nothing.
 	Clock, Written time.Time
@@ -24,6 +29,7 @@ type Facts struct {
 	OtherTPM string
 	TPM      *TPM // nil where TPMErr says why not
 	TPMErr   error
+	Values   pcr.Values // of the running boot; nil where they are not known
 
 	Volumes    []Volume
 	VolumesErr error // about the list of enrolled volumes
@@ -42,6 +48,11 @@ func Gather(root fs.FS, now time.Time) *Facts {
 		Log:      readLog(root),
 		Hooks:    readHooks(root),
 		Clock:    now,
+
+		ResealFailed: readWord(root, resealFailed),
+	}
+	if _, err := fs.Stat(root, Gate); err == nil {
+		f.Held = true
 	}
 	if info, err := fs.Stat(root, "etc/bootseal/volumes.json"); err == nil {
 		f.Written = info.ModTime()

@@ -52,13 +52,13 @@ func judgeFirmware(f *Facts) []Line {
 	w := &f.Firmware
 	switch {
 	case !w.UEFI:
-		return []Line{{What: "boot", Verdict: Warn, Says: "by a BIOS: what it measures does not follow from files, so that no boot can be predicted",
+		return []Line{{What: "firmware", Verdict: Warn, Says: "by a BIOS: what it measures does not follow from files, so that no boot can be predicted",
 			Remedy: "boot this machine by UEFI; on a hypervisor that is a setting of the VM (OVMF, generation 2)"}}
 	case !w.Variables:
-		return []Line{{What: "boot", Verdict: Unknown, Says: "by UEFI, whose variables cannot be seen: efivarfs is not mounted",
+		return []Line{{What: "firmware", Verdict: Unknown, Says: "by UEFI, whose variables cannot be seen: efivarfs is not mounted",
 			Remedy: "mount -t efivarfs efivarfs /sys/firmware/efi/efivars"}}
 	}
-	return []Line{{What: "boot", Verdict: OK, Says: "by UEFI, variables readable"}, judgeSecureBoot(w)}
+	return []Line{{What: "firmware", Verdict: OK, Says: "by UEFI, variables readable"}, judgeSecureBoot(w)}
 }
 
 func judgeSecureBoot(w *Firmware) Line {

@@ -4,19 +4,50 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 )
 
 // Judge tells what facts mean: whether everything is in order, and what to do where it
 // is not.
 func Judge(f *Facts) *Report {
-	line, _ := judgeLog(f)
+	line, pcrs := judgeLog(f)
 	boot := append(judgeFirmware(f), line, judgePlatform(&f.Platform))
 	boot = append(boot, judgeAzure(&f.Platform)...)
 	sections := []Section{{Name: "TPM", Lines: judgeWholeTPM(f)}, {Name: "boot", Lines: boot}}
 	sections = append(sections, judgeVolumes(f)...)
-	system := append(judgeHooks(f.Hooks), judgeClock(f)...)
-	return newReport(append(sections, Section{Name: "system", Lines: system})...)
+	system := append(judgeHooks(f), judgeClock(f)...)
+	r := newReport(append(sections, Section{Name: "system", Lines: system})...)
+	r.PCRs = pcrs
+	for i := range f.Volumes {
+		r.Volumes = append(r.Volumes, f.reportVolume(&f.Volumes[i]))
+	}
+	return r
+}
+
+// reportVolume is what there is to know of a volume, for programs.
+func (f *Facts) reportVolume(v *Volume) VolumeReport {
+	r := VolumeReport{Tokens: []TokenReport{}, Recovery: []int{}, LastUnlock: v.Note, Journal: v.Journal, Kept: v.Kept}
+	var ways []Way
+	if f.Prediction != nil {
+		ways = Foresee(f.Prediction, v)
+	}
+	r.VolumeCheck = Check(v, ways, FallbackOthers)
+	if v.Enrollment == nil {
+		return r
+	}
+	r.Recovery = append(r.Recovery, v.Enrollment.Recovery...)
+	now := f.openNow(v)
+	for _, t := range v.sealed() {
+		s := t.SystemdTPM2()
+		token := TokenReport{ID: t.ID, Type: s.Type(), Keyslots: s.Keyslots, Bank: bankOf(s), PCRs: s.PCRs, PIN: s.PIN,
+			Now: slices.Contains(now, t.ID), Refused: v.Refused[t.ID]}
+		if t.Expect != nil {
+			token.Label = t.Expect.Label
+		}
+		r.Tokens = append(r.Tokens, token)
+	}
+	return r
 }
 
 func judgeWholeTPM(f *Facts) []Line {

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -106,7 +107,7 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 	for _, err := range v.Enrollment.Problems {
 		l.More = append(l.More, err.Error())
 	}
-	l.Says = fmt.Sprintf("%d for boots", len(v.sealed()))
+	l.Says = "sealed to " + countOf(len(v.sealed()), "boot")
 	switch {
 	case len(v.sealed()) == 0:
 		l.Verdict, l.Says, l.Remedy = Warn, "none that a TPM is asked for", "bootseal enroll "+v.Path
@@ -122,7 +123,7 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 		l.Remedy = "the others work all the same; drop it: cryptsetup token remove --token-id N " + v.Path
 	}
 	lines := []Line{l}
-	if f.TPM != nil && usable > 0 && len(now) == 0 && v.literal() {
+	if len(f.Values) > 0 && usable > 0 && len(now) == 0 && v.literal() {
 		lines = append(lines, Line{What: "this boot", Verdict: Warn, Says: "no token is for it, so that a reboot into the same would ask for a key",
 			Remedy: "if you know why this boot is another: bootseal reseal"})
 	}
@@ -160,11 +161,8 @@ func tokenText(t *enrollment.Token, v *Volume, now bool) (string, bool) {
 // openNow returns the tokens that were for the running boot, at the moment when it
 // unlocked its disks.
 func (f *Facts) openNow(v *Volume) []int {
-	if f.TPM == nil {
-		return nil
-	}
 	var out []int
-	for _, values := range moments(f.TPM.Values, &f.Log) {
+	for _, values := range moments(f.Values, &f.Log) {
 		out = append(out, v.Enrollment.Opens(values)...)
 	}
 	slices.Sort(out)
@@ -238,7 +236,7 @@ func judgeNext(f *Facts, v *Volume) []Line {
 	for i, w := range c.Ways {
 		switch {
 		case w.Default || c.Ways[i].Outcome == Halts && w.Verdict == Bad:
-			lines = append(lines, Line{What: "next boot", Verdict: w.Verdict, Says: w.Says, More: append([]string{w.Name}, w.Why...), Remedy: w.Remedy})
+			lines = append(lines, Line{What: "next boot", Verdict: w.Verdict, Says: w.Says, More: append([]string{cmp.Or(w.Entry, w.Name)}, w.Why...), Remedy: w.Remedy})
 		case w.Outcome == Opens:
 			opened++
 		case w.Outcome != Halts:
@@ -275,6 +273,13 @@ func judgeState(v *Volume) Line {
 		l.Says = "no secret is kept: after a boot by recovery key, a reseal asks for it"
 	}
 	return l
+}
+
+func countOf(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // moments are the PCR values that may have been there when the disks were unlocked: the

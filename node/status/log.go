@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
-	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/pcr"
@@ -47,11 +45,11 @@ func judgeLog(f *Facts) (Line, []eventlog.Verdict) {
 	}
 	l := Line{What: "event log", Verdict: OK}
 	count := fmt.Sprintf("%d events", len(f.Log.Log.Events))
-	if f.TPM == nil {
+	if len(f.Values) == 0 {
 		l.Verdict, l.Says = Unknown, count+", and no PCRs to hold them against"
 		return l, nil
 	}
-	verdicts, err := eventlog.Verify(f.Log.Log, f.TPM.Values)
+	verdicts, err := eventlog.Verify(f.Log.Log, f.Values)
 	if err != nil {
 		l.Verdict, l.Says = Bad, "it cannot be replayed: "+err.Error()
 		l.Remedy = "the firmware wrote a log that contradicts itself: look for its update; keep what you see: cp " + f.Log.Path + " eventlog.bin"
@@ -109,14 +107,4 @@ func (f *Facts) sealedTo(b pcr.Bank) pcr.Selection {
 		sel = sel.Union(v.sealedTo(b))
 	}
 	return sel
-}
-
-// joinAnd joins words: "a, b and c".
-func joinAnd(words []string) string {
-	words = slices.Clone(words)
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
 }

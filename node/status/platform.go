@@ -100,14 +100,14 @@ func judgePlatform(p *Platform) Line {
 
 // judgeAzure tells whether the VM is a Trusted Launch VM, where that was asked.
 func judgeAzure(p *Platform) []Line {
-	l := Line{What: "Trusted Launch", Verdict: Warn}
+	l := Line{What: "Azure", Verdict: Warn}
 	switch {
 	case p.AzureErr != nil:
 		l.Says, l.Remedy = p.AzureErr.Error(), "only an Azure VM can ask for this; a network policy may keep 169.254.169.254 from it"
 	case p.Azure == nil && p.Cloud != Azure:
 		return nil
 	case p.Azure == nil:
-		l.Verdict, l.Says = OK, "not asked (--imds asks Azure's metadata service)"
+		l.Verdict, l.Says = OK, "whether this is Trusted Launch was not asked (--imds)"
 	case p.Azure.SecurityType == "":
 		l.Says = "this is a VM of the standard security type"
 		l.Remedy = "upgrade it to Trusted Launch: az vm update --security-type TrustedLaunch --enable-secure-boot --enable-vtpm"

@@ -1,5 +1,11 @@
 package status
 
+import (
+	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/node/volumes"
+	"github.com/bootseal/bootseal/pcr"
+)
+
 // Verdict is what a line says about its subject.
 type Verdict string
 
@@ -55,12 +61,39 @@ type Report struct {
 	Version  int       `json:"version"` // of this form: 1
 	Verdict  Verdict   `json:"verdict"` // the worst of all lines
 	Sections []Section `json:"sections"`
+	// PCRs are what the event log says about each PCR, and Volumes what there is to
+	// know of each volume: for programs.
+	PCRs    []eventlog.Verdict `json:"pcrs,omitempty"`
+	Volumes []VolumeReport     `json:"volumes"`
+}
+
+// VolumeReport is a volume, for programs.
+type VolumeReport struct {
+	VolumeCheck
+	Tokens     []TokenReport `json:"tokens"`
+	Recovery   []int         `json:"recovery_keyslots"`
+	LastUnlock *volumes.Note `json:"last_unlock,omitempty"`
+	Journal    bool          `json:"journal"` // a reseal began and did not end
+	Kept       bool          `json:"kept"`    // a secret is kept to reseal with
+}
+
+// TokenReport is a token that a TPM keeps the passphrase of.
+type TokenReport struct {
+	ID       int           `json:"id"`
+	Type     string        `json:"type"`
+	Keyslots []int         `json:"keyslots"`
+	Bank     pcr.Bank      `json:"bank"`
+	PCRs     pcr.Selection `json:"pcrs"`
+	PIN      bool          `json:"pin"`
+	Label    string        `json:"label,omitempty"`
+	Now      bool          `json:"now"`               // it is for the running boot
+	Refused  string        `json:"refused,omitempty"` // why this TPM does not take it
 }
 
 const reportVersion = 1
 
 func newReport(sections ...Section) *Report {
-	r := &Report{Version: reportVersion, Verdict: OK}
+	r := &Report{Version: reportVersion, Verdict: OK, Volumes: []VolumeReport{}}
 	for _, s := range sections {
 		if len(s.Lines) > 0 {
 			r.Sections = append(r.Sections, s)

@@ -22,14 +22,33 @@ type TPM struct {
 	// Locked says that the TPM refuses authorizations that count wrong tries.
 	Locked bool
 	Banks  []pcr.Bank
-	Values pcr.Values // of all PCRs
-	// SRK is the storage root key's Name, nil where there is none.
-	SRK seal.Name
 }
 
-// ReadTPM asks a TPM for what [Judge] wants to know. It changes nothing, and uses
-// no authorization.
-func ReadTPM(tpm transport.TPM) (*TPM, error) {
+// ReadTPM asks a TPM for what [Judge] wants to know, and for the values of all PCRs. It
+// changes nothing, and uses no authorization.
+func ReadTPM(tpm transport.TPM) (*TPM, pcr.Values, error) {
+	t, err := readProperties(tpm)
+	if err != nil {
+		return nil, nil, err
+	}
+	if t.Lockout, err = seal.ReadLockout(tpm); err != nil {
+		return nil, nil, err
+	}
+	if t.Banks, err = seal.Banks(tpm); err != nil {
+		return nil, nil, err
+	}
+	values := make(pcr.Values)
+	for _, b := range t.Banks {
+		read, err := seal.ReadPCRs(tpm, pcr.BankSelection{Bank: b, PCRs: pcr.AllPCRs})
+		if err != nil {
+			return nil, nil, err
+		}
+		values[b] = read[b]
+	}
+	return t, values, nil
+}
+
+func readProperties(tpm transport.TPM) (*TPM, error) {
 	props, err := properties(tpm)
 	if err != nil {
 		return nil, err
@@ -44,23 +63,6 @@ func ReadTPM(tpm transport.TPM) (*TPM, error) {
 		t.Model += text(props[p])
 	}
 	t.Model = strings.Join(strings.Fields(t.Model), " ")
-	if t.Lockout, err = seal.ReadLockout(tpm); err != nil {
-		return nil, err
-	}
-	if t.Banks, err = seal.Banks(tpm); err != nil {
-		return nil, err
-	}
-	t.Values = make(pcr.Values)
-	for _, b := range t.Banks {
-		values, err := seal.ReadPCRs(tpm, pcr.BankSelection{Bank: b, PCRs: pcr.AllPCRs})
-		if err != nil {
-			return nil, err
-		}
-		t.Values[b] = values[b]
-	}
-	if srk, err := seal.ReadParent(tpm, seal.SRKHandle); err == nil {
-		t.SRK = srk.Name
-	}
 	return t, nil
 }
 
