@@ -62,6 +62,7 @@
 //	internal/reboot        brings a TPM to the PCR values of a logged boot
 //	internal/utf16le       text as UEFI has it
 //	internal/pe            PE files: Authenticode digests, signers, sections
+//	internal/secretmem     secrets in memory: locked, never dumped, zeroed
 //	internal/version       which bootseal a program is
 //	conformance            suites that others wrote, run against the vTPM
 //	conformance/bench      the vTPM beside swtpm, measured over a socket

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"github.com/bootseal/bootseal/internal/secretmem"
 )
 
 // ErrMissing is returned where there is no cryptsetup.
@@ -96,7 +98,7 @@ type call struct {
 	// secrets are given in pipes, which are /proc/self/fd/3 and up.
 	secrets [][]byte
 	// out takes the output, in place of what run returns, where that is a secret.
-	out *secretOutput
+	out *secretmem.Output
 }
 
 // secretFile is the name under which cryptsetup finds call.secrets[i].

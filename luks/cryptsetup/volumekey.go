@@ -5,20 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
+
+	"github.com/bootseal/bootseal/internal/secretmem"
 )
 
 // VolumeKey returns the key that encrypts the volume, for a passphrase of any keyslot.
 // It never touches a file. The caller zeroes it.
 func (v *Volume) VolumeKey(ctx context.Context, passphrase []byte) ([]byte, error) {
-	out := new(secretOutput)
-	defer out.clear()
+	out := new(secretmem.Output)
+	defer out.Clear()
 	args := []string{"luksDump", "--dump-volume-key", "--key-file", secretFile(0)}
 	if _, err := v.run(ctx, "read the volume key of", call{args: args, secrets: [][]byte{passphrase}, out: out}); err != nil {
 		return nil, err
 	}
-	key, err := parseVolumeKey(out.buf[:out.n])
+	key, err := parseVolumeKey(out.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("read the volume key of %s: %w", v.path, err)
 	}
@@ -78,39 +79,3 @@ func digit(c byte) byte {
 	}
 	return 0xFF
 }
-
-// secretOutput keeps what a program writes in one place, where it can be zeroed. It
-// reads by itself, so that os/exec has no buffer of its own.
-type secretOutput struct {
-	buf [8192]byte // a dump of 512 bits takes 400
-	n   int
-}
-
-var errMuchOutput = errors.New("it writes more than expected")
-
-func (o *secretOutput) ReadFrom(r io.Reader) (int64, error) {
-	for read := int64(0); ; {
-		n, err := r.Read(o.buf[o.n:])
-		o.n += n
-		read += int64(n)
-		switch {
-		case errors.Is(err, io.EOF):
-			return read, nil
-		case err != nil:
-			return read, err
-		case o.n == len(o.buf):
-			return read, errMuchOutput
-		}
-	}
-}
-
-func (o *secretOutput) Write(p []byte) (int, error) {
-	n := copy(o.buf[o.n:], p)
-	o.n += n
-	if n < len(p) {
-		return n, errMuchOutput
-	}
-	return n, nil
-}
-
-func (o *secretOutput) clear() { clear(o.buf[:]) }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package secretmem
+
+// Protect does nothing here.
+func Protect() {}
