@@ -1,0 +1,259 @@
+package unlock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/luks/cryptsetup"
+	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/volumes"
+	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal"
+	"github.com/google/go-tpm/tpm2/transport"
+)
+
+// byTPM tries the tokens that open for this boot. It returns nil and no error where the
+// TPM does not open the volume; the note says why.
+func (u *unlocker) byTPM(ctx context.Context) (*Opened, error) {
+	selections := selections(u.e)
+	if len(selections) == 0 {
+		u.why(volumes.WhyNoToken, "it is not enrolled with one")
+		return nil, nil
+	}
+	if err := u.openTPM(ctx); err != nil {
+		u.why(volumes.WhyNoTPM, "%v", err)
+		return nil, ctx.Err()
+	}
+	values, err := read(u.tpm, selections)
+	if err != nil {
+		u.why(volumes.WhyTPM, "%v", err)
+		return nil, nil
+	}
+	ids := inOrder(u.e, u.e.Opens(values))
+	if len(ids) == 0 {
+		u.miss = compare(u.e, values)
+		u.why(volumes.WhyPCRs, "this boot is not an enrolled one")
+		return nil, nil
+	}
+	for _, id := range ids {
+		opened, err := u.byToken(ctx, u.e.Token(id), values)
+		if opened != nil || err != nil {
+			return opened, err
+		}
+	}
+	return nil, nil
+}
+
+// why keeps the reason for which the TPM does not open the volume. The last one counts:
+// tokens are tried from the best.
+func (u *unlocker) why(why volumes.Why, format string, args ...any) {
+	u.note.Why, u.note.Reason = why, readable(fmt.Sprintf(format, args...))
+}
+
+// selections are the PCRs that tokens look at, by bank.
+func selections(e *enrollment.Enrollment) map[pcr.Bank]pcr.Selection {
+	all := map[pcr.Bank]pcr.Selection{}
+	for i := range e.Tokens {
+		s := e.Tokens[i].SystemdTPM2()
+		if s == nil {
+			continue
+		}
+		banks := []pcr.Bank{s.Bank}
+		if s.Bank == 0 { // as systemd, which tries both
+			banks = []pcr.Bank{pcr.SHA256, pcr.SHA1}
+		}
+		for _, b := range banks {
+			all[b] = all[b].Union(s.PCRs)
+		}
+	}
+	return all
+}
+
+// read reads PCRs of those banks that the TPM has.
+func read(tpm transport.TPM, selections map[pcr.Bank]pcr.Selection) (pcr.Values, error) {
+	has, err := seal.Banks(tpm)
+	if err != nil {
+		return nil, err
+	}
+	values := make(pcr.Values)
+	for bank, pcrs := range selections {
+		if !slices.Contains(has, bank) || pcrs == 0 {
+			continue
+		}
+		got, err := seal.ReadPCRs(tpm, pcr.BankSelection{Bank: bank, PCRs: pcrs})
+		if err != nil {
+			return nil, err
+		}
+		values[bank] = got[bank]
+	}
+	return values, nil
+}
+
+// inOrder puts tokens without a PIN first: they cost nothing.
+func inOrder(e *enrollment.Enrollment, ids []int) []int {
+	slices.SortStableFunc(ids, func(a, b int) int {
+		return pinLast(e.Token(a).SystemdTPM2()) - pinLast(e.Token(b).SystemdTPM2())
+	})
+	return ids
+}
+
+func pinLast(t *luks.SystemdTPM2) int {
+	if t.PIN {
+		return 1
+	}
+	return 0
+}
+
+// byToken has the TPM unseal a token's secret, and tries it on the volume.
+func (u *unlocker) byToken(ctx context.Context, t *enrollment.Token, values pcr.Values) (*Opened, error) {
+	sealed, err := enrollment.Sealed(t.SystemdTPM2(), label(t), values)
+	if err != nil {
+		u.why(volumes.WhyTPM, "token %d: %v", t.ID, err)
+		return nil, nil
+	}
+	if err := u.pinParent(sealed); err != nil {
+		u.whyNot(t, err)
+		return nil, nil
+	}
+	secret, err := u.unseal(ctx, t, sealed)
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	defer clear(secret)
+	passphrase := luks.Passphrase(secret)
+	switch err := u.accept(ctx, passphrase); {
+	case err == nil:
+	case errors.Is(err, cryptsetup.ErrPassphrase):
+		clear(passphrase)
+		u.why(volumes.WhyStale, "token %d has a secret that opens no keyslot", t.ID)
+		return nil, nil
+	case errors.Is(err, ErrSwapped), ctx.Err() != nil:
+		clear(passphrase)
+		return nil, err
+	default:
+		clear(passphrase)
+		u.why(volumes.WhyNotTested, "%v", err)
+		return nil, nil
+	}
+	u.note.Why, u.note.Reason = "", ""
+	u.note.By, u.note.Token, u.note.Label = volumes.ByToken, &t.ID, label(t)
+	u.Console.Say("%s: opened by the TPM, token %d%s", u.title, t.ID, after(": ", label(t)))
+	return &Opened{Passphrase: passphrase, Keyslot: keyslot(t.Token)}, nil
+}
+
+// pinParent has the secret asked for under the parent key that the machine knows. What
+// the token names is second best: whoever holds the disk and sits between CPU and TPM
+// could name a key of their own.
+func (u *unlocker) pinParent(s *seal.Sealed) error {
+	if u.known != nil && len(u.known.Parent) > 0 {
+		s.Parent.Name = u.known.Parent
+	}
+	if len(s.Parent.Name) > 0 {
+		return nil
+	}
+	made, err := seal.MakeParent(u.tpm, nil, s.Parent.Template)
+	s.Parent.Name = made.Name
+	return err
+}
+
+func label(t *enrollment.Token) string {
+	if t.Expect == nil {
+		return ""
+	}
+	return t.Expect.Label
+}
+
+func after(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
+}
+
+// unseal unseals, and asks for a PIN where it takes one. Errors have been kept as the
+// reason.
+func (u *unlocker) unseal(ctx context.Context, t *enrollment.Token, s *seal.Sealed) ([]byte, error) {
+	if s.Policy.PIN {
+		return u.unsealWithPIN(ctx, t, s)
+	}
+	secret, err := seal.Unseal(u.tpm, s, nil)
+	if err != nil {
+		u.whyNot(t, err)
+	}
+	return secret, err
+}
+
+// whyNot keeps what the TPM said of a token.
+func (u *unlocker) whyNot(t *enrollment.Token, err error) {
+	var parent *seal.ParentError
+	var foreign *seal.ForeignError
+	var mismatch *seal.MismatchError
+	var policy *seal.PolicyError
+	var pin *seal.PINError
+	var lockout *seal.LockoutError
+	switch {
+	case errors.As(err, &parent), errors.As(err, &foreign):
+		u.why(volumes.WhyParent, "it was sealed by another TPM, or this one was cleared")
+	case errors.As(err, &mismatch), errors.As(err, &policy):
+		u.why(volumes.WhyPCRs, "its PCRs changed while it was asked")
+	case errors.As(err, &pin), errors.Is(err, seal.ErrPINRequired):
+		u.why(volumes.WhyPIN, "no PIN was right")
+	case errors.As(err, &lockout):
+		u.why(volumes.WhyLockout, "%s", locked(lockout.Lockout))
+	default:
+		u.why(volumes.WhyTPM, "token %d: %v", t.ID, err)
+	}
+}
+
+func locked(l *seal.Lockout) string {
+	text := "it is in lockout after too many wrong PINs"
+	if l != nil && l.Interval > 0 {
+		text += fmt.Sprintf("; it forgets one every %s", l.Interval)
+	}
+	return text
+}
+
+// unsealWithPIN asks for the PIN and unseals. It begins only where the TPM takes a try,
+// and says what a wrong one costs.
+func (u *unlocker) unsealWithPIN(ctx context.Context, t *enrollment.Token, s *seal.Sealed) ([]byte, error) {
+	last := error(seal.ErrPINRequired)
+	for range max(u.Tries, 1) {
+		l, err := seal.ReadLockout(u.tpm)
+		if err == nil && l.Failures >= l.MaxFailures {
+			err = &seal.LockoutError{Lockout: &l}
+		}
+		if err != nil {
+			last = err
+			break
+		}
+		pin, err := u.Ask.Ask(ctx, fmt.Sprintf("PIN for %s (Enter alone: recovery key): ", u.title))
+		if err != nil || len(pin) == 0 {
+			if err != nil {
+				u.Console.Say("%s: no PIN: %v", u.title, err)
+			}
+			break
+		}
+		secret, err := seal.Unseal(u.tpm, s, pin)
+		clear(pin)
+		var wrong *seal.PINError
+		if err == nil {
+			return secret, nil
+		}
+		if last = err; !errors.As(err, &wrong) {
+			break
+		}
+		u.Console.Say("%s: wrong PIN%s", u.title, left(wrong.Lockout))
+	}
+	u.whyNot(t, last)
+	return nil, last
+}
+
+func left(l *seal.Lockout) string {
+	if l == nil || l.Failures > l.MaxFailures {
+		return ""
+	}
+	return fmt.Sprintf(", which the TPM counts: it takes %d more", l.MaxFailures-l.Failures)
+}
