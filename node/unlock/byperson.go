@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/luks/recoverykey"
+	"github.com/bootseal/bootseal/node/expect"
 	"github.com/bootseal/bootseal/node/volumes"
 )
 
@@ -15,7 +15,7 @@ import (
 func (u *unlocker) explain(ctx context.Context) {
 	u.Console.Say("%s: not opened by the TPM: %s", u.title, u.note.Reason)
 	if u.miss != nil {
-		u.miss.explain(u.evidence(ctx))
+		u.compareEvents(ctx)
 		u.miss.show(u.Console)
 		u.note.Differences = u.miss.note()
 		if u.miss.nearest != nil {
@@ -34,23 +34,29 @@ func (u *unlocker) explain(ctx context.Context) {
 	}
 }
 
-// evidence gets what there is. That there is none is no error.
-func (u *unlocker) evidence(ctx context.Context) (*eventlog.Log, []expect.Boot) {
-	var log *eventlog.Log
-	var expected []expect.Boot
-	if u.Evidence.Log != nil {
-		var err error
-		if log, err = u.Evidence.Log(); err != nil {
-			u.Console.Detail("no event log: %v", err)
-		}
+// compareEvents looks for the events that differ, as far as there is evidence. That there
+// is none is no error.
+func (u *unlocker) compareEvents(ctx context.Context) {
+	if u.Evidence.Log == nil || u.miss.nearest == nil {
+		return
 	}
-	if u.Evidence.Expected != nil && log != nil && u.miss.nearest != nil {
-		var err error
+	log, err := within(ctx, searchTime, u.Evidence.Log)
+	if err != nil {
+		u.Console.Detail("no event log: %v", err)
+		return
+	}
+	var expected []expect.Boot
+	if u.Evidence.Expected != nil {
 		if expected, err = u.Evidence.Expected(ctx, u.e.UUID); err != nil {
 			u.Console.Detail("no expected events: %v", err)
 		}
 	}
-	return log, expected
+	explained, err := within(ctx, searchTime, func() ([]pcrMismatch, error) { return u.miss.explain(log, expected), nil })
+	if err != nil {
+		u.Console.Detail("the events: %v", err)
+		return
+	}
+	u.miss.pcrs = explained
 }
 
 // byPerson asks for the recovery key, or for any other passphrase.

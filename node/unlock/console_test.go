@@ -35,7 +35,7 @@ func TestWrap(t *testing.T) {
 		{"one two three", 7, "one two|three"},
 		{"one two three four", 7, "one two|three|four"},
 		{"one two three", 13, "one two three"},
-		{"abcdefghij k", 8, "abc...|k"},
+		{"abcdefghij k", 8, "abc... k"},
 		{"  ", 8, ""},
 	} {
 		if got := strings.Join(wrap(c.text, c.n), "|"); got != c.want {

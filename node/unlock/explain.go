@@ -8,6 +8,7 @@ import (
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/expect"
 	"github.com/bootseal/bootseal/node/volumes"
 	"github.com/bootseal/bootseal/pcr"
 )
@@ -80,19 +81,20 @@ func differences(p *luks.Path, values pcr.Values) []pcrMismatch {
 	return all
 }
 
-// explain looks for the events that differ. Log and expected may be nil. What does not
-// lead to the values that it is about has nothing to say about them.
-func (m *mismatch) explain(log *eventlog.Log, expected []expect.Boot) {
+// explain returns the PCRs with the events that differ. Log and expected may be nil. What
+// does not lead to the values that it is about has nothing to say about them.
+func (m *mismatch) explain(log *eventlog.Log, expected []expect.Boot) []pcrMismatch {
 	if log == nil {
-		return
+		return m.pcrs
 	}
 	replayed, err := log.Replay()
 	if err != nil {
-		return
+		return m.pcrs
 	}
 	words := eventlog.Explain(log)
-	for i := range m.pcrs {
-		p := &m.pcrs[i]
+	all := slices.Clone(m.pcrs)
+	for i := range all {
+		p := &all[i]
 		if v, ok := replayed.Get(p.bank, p.pcr); !ok || !v.Equal(p.have) {
 			p.noLog = true
 			continue
@@ -103,6 +105,7 @@ func (m *mismatch) explain(log *eventlog.Log, expected []expect.Boot) {
 		}
 		p.events = align(happened(log, words, p), want)
 	}
+	return all
 }
 
 // step is an event of one PCR.

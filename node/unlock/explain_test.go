@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,7 +128,8 @@ func TestExplanationsAreHeldAgainstValues(t *testing.T) {
 	tampered, _ := changed(t, expected, 4, "grubx64.efi")
 	forged, _ := changed(t, expected, 4, "shim")
 	lying := expectation(t, "Debian", m.log)
-	lying.Events[0].Digest = pcr.SHA256.Sum([]byte("x"))
+	first := slices.IndexFunc(lying.Events, func(e expect.Event) bool { return e.PCR == 4 })
+	lying.Events[first].Digest = pcr.SHA256.Sum([]byte("x"))
 	for _, c := range []struct {
 		name     string
 		log      *eventlog.Log
@@ -169,7 +171,9 @@ func TestEvidenceThatFails(t *testing.T) {
 	m.says("no event log: securityfs is not mounted", "PCR 4 differs: ", "PCR 8 differs: ", "PCR 9 differs: ")
 	m.boot(recorded(t, boots.Second).Log)
 	m.options = func(o *unlock.Options) {
-		o.Evidence.Expected = func(context.Context, string) ([]expect.Boot, error) { return nil, errors.New("a disk that cannot be read") }
+		o.Evidence.Expected = func(context.Context, string) ([]expect.Boot, error) {
+			return nil, errors.New("a disk that cannot be read")
+		}
 	}
 	m.answers = []string{string(m.key.Passphrase())}
 	if _, err := m.unlock(); err != nil {

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package unlock
+
+func mountSecurityFS(string) {}
