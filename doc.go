@@ -19,6 +19,7 @@
 //	node/state             the folder with what belongs to a node's volumes
 //	node/expect            the events that were expected of boots, in a file beside them
 //	node/kept              the secret that is kept for reseals, on the volume itself
+//	node/unlock            opens a volume at boot, or says why not and asks for the recovery key
 //	node/volumes           what a machine knows of its volumes: identities, notes
 //	node/status            is a node in order, and will its next boot open the disks?
 //	node/enrollment        a header's tokens as boots that open it; tokens and sealed objects
@@ -66,6 +67,7 @@
 //	internal/version       which bootseal a program is
 //	conformance            suites that others wrote, run against the vTPM
 //	conformance/bench      the vTPM beside swtpm, measured over a socket
+//	cmd/bootseal-unlock    `bootseal unlock` as a small program, for initial ramdisks
 //	cmd/internal/tpmlink   a TPM's device file or socket
 //	cmd/bootseal           the command line: one file a verb
 package bootseal

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/bootseal/bootseal/cmd/internal/tpmlink"
+	"github.com/bootseal/bootseal/internal/secretmem"
 	"github.com/bootseal/bootseal/internal/version"
 	"github.com/bootseal/bootseal/node/unlock"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -40,6 +41,7 @@ Flags:
 `
 
 func main() {
+	secretmem.Protect()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

@@ -81,6 +81,7 @@ bad input, no TPM).`,
 		a.predict(),
 		a.reboot(),
 		a.status(),
+		a.unlock(),
 		a.version(),
 		a.vtpm(),
 	)

@@ -140,7 +140,10 @@ func (u *unlocker) byToken(ctx context.Context, t *enrollment.Token, values pcr.
 	}
 	u.note.Why, u.note.Reason = "", ""
 	u.note.By, u.note.Token, u.note.Label = volumes.ByToken, &t.ID, label(t)
-	u.Console.Say("%s: opened by the TPM, token %d%s", u.title, t.ID, after(": ", label(t)))
+	u.Console.Say("%s: opened by the TPM, token %d", u.title, t.ID)
+	if label := label(t); label != "" {
+		u.Console.Detail("%s", label)
+	}
 	return &Opened{Passphrase: passphrase, Keyslot: keyslot(t.Token)}, nil
 }
 
@@ -164,13 +167,6 @@ func label(t *enrollment.Token) string {
 		return ""
 	}
 	return t.Expect.Label
-}
-
-func after(before, text string) string {
-	if text == "" {
-		return ""
-	}
-	return before + text
 }
 
 // unseal unseals, and asks for a PIN where it takes one. Errors have been kept as the

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/bootseal/bootseal/eventlog"
-	"github.com/bootseal/bootseal/internal/secretmem"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/node/expect"
 	"github.com/bootseal/bootseal/node/volumes"
@@ -99,7 +98,6 @@ func (m Mode) Usage() string {
 
 // Run does what a command line says, and returns the exit code.
 func (c *Config) Run(ctx context.Context, mode Mode, args []string, env Env) int {
-	secretmem.Protect()
 	console := NewConsole(env.Err)
 	if c.Console != "" {
 		f, err := os.OpenFile(c.Console, os.O_RDWR, 0)
@@ -241,7 +239,11 @@ func (c *Config) report(w io.Writer, n *volumes.Note) error {
 		e.SetIndent("", "  ")
 		return e.Encode(n)
 	}
-	_, err := fmt.Fprintf(w, "token %d opens %s%s\n", *n.Token, readable(n.Device), after(": ", readable(n.Label)))
+	text := fmt.Sprintf("token %d opens %s", *n.Token, readable(n.Device))
+	if n.Label != "" {
+		text += ": " + readable(n.Label)
+	}
+	_, err := fmt.Fprintln(w, text)
 	return err
 }
 

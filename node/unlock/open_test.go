@@ -30,7 +30,7 @@ func TestTheTPMOpensTheBootThatWasMeant(t *testing.T) {
 	if n.By != volumes.ByToken || *n.Token != id || n.Label != "Debian, kernel 6.1.0-54" || n.Why != "" || n.Identity != "same" || !n.Measured {
 		t.Errorf("note %+v", n)
 	}
-	m.says("bootseal: root: opened by the TPM, token 2: Debian, kernel 6.1.0-54\n")
+	m.says("bootseal: root: opened by the TPM, token 2\nbootseal:   Debian, kernel 6.1.0-54\n")
 	if len(m.prompts) != 0 {
 		t.Errorf("somebody was asked: %q", m.prompts)
 	}

@@ -3,7 +3,7 @@ package unlock
 import (
 	"context"
 	"errors"
-	"fmt"
+
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,7 +34,7 @@ func WaitTPM(ctx context.Context, host string, wait time.Duration, open func(pat
 		}
 		if time.Now().After(deadline) {
 			if missing {
-				err = fmt.Errorf("its driver made no /dev/tpmrm0 within %s: is the module in the initial ramdisk?", wait)
+				err = errors.New("no /dev/tpmrm0: is its driver here?")
 			}
 			return nil, err
 		}
