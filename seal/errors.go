@@ -122,6 +122,25 @@ func (e *SignatureError) Remedy() string {
 	return "if this boot is one that you meant, have its values signed (bootseal policy sign) and put the signature where the initial ramdisk finds it; until then open the disk with the recovery key"
 }
 
+// UnmetError says that the PCRs as they are do not lead to the policy of an object that
+// another program sealed, whose PCR values are not known. No PIN was tried.
+type UnmetError struct {
+	Bank pcr.Bank
+	PCRs pcr.Selection // of the token; empty without
+}
+
+func (e *UnmetError) Error() string {
+	if e.PCRs == 0 {
+		return "the policy of the sealed object is another one than its token says"
+	}
+	return fmt.Sprintf("the sealed object is for other values of %s PCRs %s, or its policy is another one than its token says", e.Bank, e.PCRs)
+}
+
+// Remedy implements [Remedier].
+func (e *UnmetError) Remedy() string {
+	return "boot what the volume was enrolled for, and try there; or use a passphrase or the recovery key"
+}
+
 // GuardError says that a policy's rollback guard does not hold: the counter has moved
 // beyond its value, or (with Err) is gone, or another one. The sealed object's
 // authorization was not tried.

@@ -250,12 +250,8 @@ func (p Policy) satisfy(tpm transport.TPM, session tpm2.TPMHandle, branch int, a
 		if len(group) == 1 {
 			continue
 		}
-		or := tpm2.PolicyOr{PolicySession: session}
-		for _, d := range group {
-			or.PHashList.Digests = append(or.PHashList.Digests, tpm2.TPM2BDigest{Buffer: d})
-		}
-		if _, err := or.Execute(tpm); err != nil {
-			return explain("satisfy the policy's alternatives", err)
+		if err := policyOr(tpm, session, group); err != nil {
+			return err
 		}
 	}
 	if p.Guard != nil {
@@ -267,6 +263,17 @@ func (p Policy) satisfy(tpm transport.TPM, session tpm2.TPMHandle, branch int, a
 		if _, err := (tpm2.PolicyAuthValue{PolicySession: session}).Execute(tpm); err != nil {
 			return explain("ask for the PIN", err)
 		}
+	}
+	return nil
+}
+
+func policyOr(tpm transport.TPM, session tpm2.TPMHandle, group [][]byte) error {
+	or := tpm2.PolicyOr{PolicySession: session}
+	for _, d := range group {
+		or.PHashList.Digests = append(or.PHashList.Digests, tpm2.TPM2BDigest{Buffer: d})
+	}
+	if _, err := or.Execute(tpm); err != nil {
+		return explain("satisfy the policy's alternatives", err)
 	}
 	return nil
 }

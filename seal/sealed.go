@@ -55,9 +55,6 @@ func (s *Sealed) Check() error {
 	if err := s.Parent.check(); err != nil {
 		return fmt.Errorf("sealed object: %w", err)
 	}
-	if len(s.Private) == 0 {
-		return errors.New("sealed object: the private area is missing")
-	}
 	pub, err := s.public()
 	if err != nil {
 		return err
@@ -74,16 +71,11 @@ func (s *Sealed) Check() error {
 
 // public parses and checks the object's public area.
 func (s *Sealed) public() (*tpm2.TPMTPublic, error) {
-	pub, err := tpm2.Unmarshal[tpm2.TPMTPublic](s.Public)
+	pub, err := Object{Public: s.Public, Private: s.Private}.public()
 	if err != nil {
-		return nil, fmt.Errorf("sealed object: parse the public area: %w", err)
+		return nil, err
 	}
-	switch {
-	case !bytes.Equal(tpm2.Marshal(pub), s.Public):
-		return nil, errors.New("sealed object: the public area is not in canonical form")
-	case pub.Type != tpm2.TPMAlgKeyedHash:
-		return nil, fmt.Errorf("sealed object: its type is 0x%04x: want TPM_ALG_KEYEDHASH", uint16(pub.Type))
-	case pub.NameAlg != policyHash:
+	if pub.NameAlg != policyHash {
 		return nil, fmt.Errorf("sealed object: its Name algorithm is 0x%04x: want TPM_ALG_SHA256", uint16(pub.NameAlg))
 	}
 	return pub, nil

@@ -7,7 +7,6 @@ import (
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,7 +15,8 @@ import (
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
-// policyHash is the hash of every session, policy and sealed object made here.
+// policyHash is the hash of every policy and sealed object made here, and of all sessions
+// but those for objects of others.
 const policyHash = tpm2.TPMAlgSHA256
 
 // session is a salted authorization session: a [tpm2.Session].
@@ -27,6 +27,7 @@ const policyHash = tpm2.TPMAlgSHA256
 // cannot be zeroed.
 type session struct {
 	handle      tpm2.TPMHandle
+	hash        crypto.Hash
 	key         []byte // sessionKey
 	auth        []byte // authValue of the entity that is authorized
 	attrs       tpm2.TPMASession
@@ -42,10 +43,21 @@ var _ tpm2.Session = (*session)(nil)
 // is salted to it; without one (nil), only auth protects it. The session keeps a
 // copy of auth. Close must be called.
 func startSession(tpm transport.TPM, kind tpm2.TPMSE, saltKey *key, auth []byte) (*session, error) {
+	return startHashSession(tpm, policyHash, kind, saltKey, auth)
+}
+
+// startHashSession is startSession with another hash: a policy session's must be that of
+// the object's Name.
+func startHashSession(tpm transport.TPM, alg tpm2.TPMIAlgHash, kind tpm2.TPMSE, saltKey *key, auth []byte) (*session, error) {
+	hash, err := alg.Hash()
+	if err != nil {
+		return nil, fmt.Errorf("start a session: %w", err)
+	}
 	s := &session{
+		hash:        hash,
 		auth:        bytes.Clone(auth),
 		attrs:       tpm2.TPMASession{ContinueSession: true},
-		nonceCaller: tpm2.TPM2BNonce{Buffer: make([]byte, sha256.Size)},
+		nonceCaller: tpm2.TPM2BNonce{Buffer: make([]byte, hash.Size())},
 	}
 	if err := s.NewNonceCaller(); err != nil {
 		return nil, err
@@ -60,7 +72,7 @@ func startSession(tpm transport.TPM, kind tpm2.TPMSE, saltKey *key, auth []byte)
 			KeyBits:   tpm2.NewTPMUSymKeyBits(tpm2.TPMAlgAES, tpm2.TPMKeyBits(128)),
 			Mode:      tpm2.NewTPMUSymMode(tpm2.TPMAlgAES, tpm2.TPMAlgCFB),
 		},
-		AuthHash: policyHash,
+		AuthHash: alg,
 	}
 	var salt []byte
 	if saltKey != nil {
@@ -85,7 +97,7 @@ func startSession(tpm transport.TPM, kind tpm2.TPMSE, saltKey *key, auth []byte)
 	s.nonceTPM = rsp.NonceTPM
 	if salt != nil {
 		// Part 1, "sessionKey Creation".
-		s.key = tpm2.KDFa(crypto.SHA256, salt, "ATH", s.nonceTPM.Buffer, s.nonceCaller.Buffer, 8*sha256.Size)
+		s.key = tpm2.KDFa(hash, salt, "ATH", s.nonceTPM.Buffer, s.nonceCaller.Buffer, 8*hash.Size())
 	}
 	return s, nil
 }
@@ -150,7 +162,7 @@ func (s *session) IsDecryption() bool { return s.attrs.Decrypt }
 // Authorize returns the session's entry in a command's authorization area.
 func (s *session) Authorize(cc tpm2.TPMCC, parms, addNonces []byte, names []tpm2.TPM2BName, _ int) (*tpm2.TPMSAuthCommand, error) {
 	// Part 1, "Command Parameter Hash (cpHash)".
-	h := sha256.New()
+	h := s.hash.New()
 	h.Write(be32(uint32(cc)))
 	for _, n := range names {
 		h.Write(n.Buffer)
@@ -168,7 +180,7 @@ func (s *session) Authorize(cc tpm2.TPMCC, parms, addNonces []byte, names []tpm2
 // Validate checks the session's entry in a response's authorization area.
 func (s *session) Validate(rc tpm2.TPMRC, cc tpm2.TPMCC, parms []byte, _ []tpm2.TPM2BName, _ int, auth *tpm2.TPMSAuthResponse) error {
 	// Part 1, "Response Parameter Hash (rpHash)".
-	h := sha256.New()
+	h := s.hash.New()
 	h.Write(be32(uint32(rc)))
 	h.Write(be32(uint32(cc)))
 	h.Write(parms)
@@ -185,7 +197,7 @@ func (s *session) Validate(rc tpm2.TPMRC, cc tpm2.TPMCC, parms []byte, _ []tpm2.
 func (s *session) hmac(pHash, newer, older, addNonces []byte, attrs tpm2.TPMASession) []byte {
 	k := s.value()
 	defer clear(k)
-	m := hmac.New(sha256.New, k)
+	m := hmac.New(s.hash.New, k)
 	m.Write(pHash)
 	m.Write(newer)
 	m.Write(older)
@@ -237,7 +249,7 @@ func (s *session) cfb(newer, older []byte) (cipher.Block, []byte, error) {
 	const keySize = 128 / 8
 	k := s.value()
 	defer clear(k)
-	keyIV := tpm2.KDFa(crypto.SHA256, k, "CFB", newer, older, 8*(keySize+aes.BlockSize))
+	keyIV := tpm2.KDFa(s.hash, k, "CFB", newer, older, 8*(keySize+aes.BlockSize))
 	block, err := aes.NewCipher(keyIV[:keySize])
 	clear(keyIV[:keySize])
 	return block, keyIV[keySize:], err

@@ -95,39 +95,10 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig
 	if want := obj.public.AuthPolicy.Buffer; !bytes.Equal(have, want) {
 		return nil, &PolicyError{Err: fmt.Errorf("the session's policy digest is %x: want %x", have, want)}
 	}
-	rsp, err := tpm2.Unseal{ItemHandle: obj.authorize(session.encryptOut().last())}.Execute(tpm)
-	if err != nil {
-		return nil, explain("open the sealed object", err)
-	}
-	return rsp.OutData.Buffer, nil
+	return obj.unseal(tpm, session)
 }
 
 // load loads the object into the TPM. The caller flushes it.
 func (s *Sealed) load(tpm transport.TPM, k *key) (*key, error) {
-	pub, err := s.public()
-	if err != nil {
-		return nil, err
-	}
-	name, err := s.Name()
-	if err != nil {
-		return nil, err
-	}
-	session, err := startSession(tpm, tpm2.TPMSEHMAC, k, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer session.close(tpm)
-	rsp, err := tpm2.Load{
-		ParentHandle: k.authorize(session.last()),
-		InPrivate:    tpm2.TPM2BPrivate{Buffer: s.Private},
-		InPublic:     tpm2.New2B(*pub),
-	}.Execute(tpm)
-	if err != nil {
-		return nil, explain("load the sealed object", err)
-	}
-	if !bytes.Equal(rsp.Name.Buffer, name) {
-		flush(tpm, rsp.ObjectHandle)
-		return nil, fmt.Errorf("load the sealed object: the TPM loaded one with Name %x: want %s", rsp.Name.Buffer, name)
-	}
-	return &key{handle: rsp.ObjectHandle, name: rsp.Name, public: *pub}, nil
+	return Object{Public: s.Public, Private: s.Private}.load(tpm, k)
 }
