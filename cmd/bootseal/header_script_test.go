@@ -41,7 +41,7 @@ func enrolledHeader(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	tpm, err := sealingTPM(ts, args[1])
 	ts.Check(err)
-	h, err := lukstest.Enrolled(tpm, scriptUUID, pcr.BankSelection{Bank: pcr.SHA256, PCRs: sel}, "", boots...)
+	h, err := lukstest.Enrolled(tpm, lukstest.Options{UUID: scriptUUID, PCRs: pcr.BankSelection{Bank: pcr.SHA256, PCRs: sel}}, boots...)
 	ts.Check(closeAfter(tpm, err))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), h.Bytes(), 0o600))
 }

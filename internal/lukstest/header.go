@@ -3,6 +3,7 @@
 package lukstest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -35,18 +36,31 @@ type Boot struct {
 	Values pcr.Values
 }
 
+// Options say how a volume is enrolled.
+type Options struct {
+	UUID    string
+	PCRs    pcr.BankSelection
+	PIN     string
+	Systemd int // the release that reads the tokens, 0 for the newest
+}
+
 // Enrolled returns a header as bootseal leaves it: keyslot 0 for a passphrase, 1 for the
 // TPM with a token for each boot, and 2 for the recovery key. The tokens are numbered
 // from 0; bootseal's own and the recovery key's follow.
-func Enrolled(tpm transport.TPM, uuid string, sel pcr.BankSelection, pin string, boots ...Boot) (*Header, error) {
-	h := &Header{UUID: uuid, Keyslots: 3, Tokens: make(map[int]json.RawMessage)}
+func Enrolled(tpm transport.TPM, o Options, boots ...Boot) (*Header, error) {
+	release := cmp.Or(o.Systemd, luks.Systemd257)
+	parent, err := enrollment.ParentFor(tpm, release, nil)
+	if err != nil {
+		return nil, err
+	}
+	h := &Header{UUID: o.UUID, Keyslots: 3, Tokens: make(map[int]json.RawMessage)}
 	expect := &luks.Boot{Keyslots: []int{1}}
 	for id, b := range boots {
-		p, err := enrollment.LiteralPolicy(b.Label, b.Values, sel, pin != "")
+		p, err := enrollment.LiteralPolicy(b.Label, b.Values, o.PCRs, o.PIN != "")
 		if err != nil {
 			return nil, err
 		}
-		s, err := seal.Seal(tpm, seal.Options{Secret: make([]byte, 32), Policy: p, PIN: []byte(pin)})
+		s, err := seal.Seal(tpm, seal.Options{Secret: make([]byte, 32), Policy: p, PIN: []byte(o.PIN), Parent: parent, UnsaltedPIN: enrollment.UnsaltedPIN(release)})
 		if err != nil {
 			return nil, err
 		}
@@ -54,10 +68,10 @@ func Enrolled(tpm transport.TPM, uuid string, sel pcr.BankSelection, pin string,
 		if err != nil {
 			return nil, err
 		}
-		if h.Tokens[id], err = token.For(luks.Systemd257); err != nil {
+		if h.Tokens[id], err = token.For(release); err != nil {
 			return nil, err
 		}
-		expect.Paths = append(expect.Paths, luks.Path{Token: id, Label: b.Label, Bank: sel.Bank, PCRs: p.Branches[0].PCRs})
+		expect.Paths = append(expect.Paths, luks.Path{Token: id, Label: b.Label, Bank: o.PCRs.Bank, PCRs: p.Branches[0].PCRs})
 	}
 	for _, token := range []luks.Token{expect, &luks.Recovery{Keyslots: []int{2}}} {
 		text, err := token.MarshalJSON()

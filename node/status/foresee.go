@@ -111,7 +111,7 @@ func refuse(p *predict.Path, v *Volume) Way {
 		}
 		if unknown := s.PCRs.Without(p.Known(bankOf(s))); unknown != 0 {
 			if couldBe(p, t) {
-				w.Outcome, w.PCRs, w.Why = Untold, unknown.Indexes(), doubts(p, unknown)
+				w.Outcome, w.PCRs, w.Why = Untold, unknown.Indexes(), doubts(p, bankOf(s), unknown)
 			}
 			continue
 		}
@@ -170,12 +170,15 @@ func differing(values pcr.Values, expect *luks.Path) pcr.Selection {
 }
 
 // doubts returns why PCRs cannot be told, each reason once.
-func doubts(p *predict.Path, pcrs pcr.Selection) []string {
+func doubts(p *predict.Path, b pcr.Bank, pcrs pcr.Selection) []string {
 	var out []string
 	for _, d := range p.Doubts {
 		if reason := fmt.Sprintf("PCR %d: %s", d.PCR, d.Reason); pcrs.Has(d.PCR) && !slices.Contains(out, reason) {
 			out = append(out, reason)
 		}
+	}
+	if len(out) == 0 {
+		out = append(out, fmt.Sprintf("the prediction has no %s PCR %s: the firmware does not log this bank", b, pcrs))
 	}
 	return out
 }

@@ -90,6 +90,18 @@ func TestBadDays(t *testing.T) {
 			status.Bad, "tokens", "this TPM takes none of them", "bootseal reseal --key-file"},
 		{"a cleared TPM, the next boot", func(t *testing.T, m *machine) { m.clear(t) },
 			status.Bad, "next boot", "asks for the recovery key", "bootseal reseal"},
+		{"a cleared TPM, with systemd 252", func(t *testing.T, m *machine) {
+			m.systemd = 252
+			m.seal(t, "", pcr.Select(4, 7), boots.Second, boots.Upgraded)
+			m.clear(t)
+		}, status.Bad, "tokens", "this TPM takes none of them", "bootseal reseal --key-file"},
+		{"lockout, with systemd 252", func(t *testing.T, m *machine) {
+			m.systemd = 252
+			m.seal(t, "", pcr.Select(4, 7))
+			m.lock(t)
+		}, status.Bad, "lockout", "nor one with systemd 252's parent", "the recovery key opens the disk"},
+		{"systemd 252", func(t *testing.T, m *machine) { m.systemd = 252; m.seal(t, "", pcr.Select(4, 7)) },
+			status.OK, "next boot", "opens by token 0 (kernel 54)", ""},
 		{"BIOS", func(_ *testing.T, m *machine) { m.dropAll("sys/firmware/efi") },
 			status.Warn, "firmware", "by a BIOS", "boot this machine by UEFI"},
 		{"no efivarfs", func(_ *testing.T, m *machine) {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/plan"
 	"github.com/bootseal/bootseal/node/volumes"
-	"github.com/bootseal/bootseal/pcr"
 )
 
 func judgeVolumes(f *Facts) []Section {
@@ -55,7 +55,7 @@ func judgeHeader(v *Volume) Line {
 		l.Says, l.Remedy = v.Path+" is not there", "is the disk attached? If the volume is gone for good: bootseal unenroll "+v.UUID
 	case errors.Is(v.Err, luks.ErrDamaged):
 		l.Says = v.Err.Error()
-		l.Remedy = "do not reboot while the volume is open. Save what the kernel still has, then: cryptsetup repair " + v.Path + ", or cryptsetup luksHeaderRestore from a backup"
+		l.Remedy = "do not reboot. bootseal reseal puts back what a reseal that was cut off had saved; else cryptsetup repair " + v.Path + ", or luksHeaderRestore from a backup"
 	case v.Err != nil:
 		l.Says, l.Remedy = v.Err.Error(), "look at what is on "+v.Path+": cryptsetup luksDump"
 	case v.Listed && v.Header.UUID != v.UUID:
@@ -162,7 +162,7 @@ func tokenText(t *enrollment.Token, v *Volume, now bool) (string, bool) {
 // unlocked its disks.
 func (f *Facts) openNow(v *Volume) []int {
 	var out []int
-	for _, values := range moments(f.Values, &f.Log) {
+	for _, values := range plan.Running(f.Values, f.Log.Log) {
 		out = append(out, v.Enrollment.Opens(values)...)
 	}
 	slices.Sort(out)
@@ -280,37 +280,4 @@ func countOf(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// moments are the PCR values that may have been there when the disks were unlocked: the
-// present ones; those at the end of the log; and those after systemd measured that the
-// initial ramdisk began. What the system measures later is in none of the last two.
-func moments(now pcr.Values, log *Log) []pcr.Values {
-	out := []pcr.Values{now}
-	if log.Log == nil {
-		return out
-	}
-	replayed, err := log.Log.Replay()
-	if err != nil {
-		return out
-	}
-	end := now.Clone()
-	for _, b := range now.Banks() {
-		for _, i := range []int{11, 15} {
-			if d, ok := replayed.Get(b, i); ok {
-				end.Set(b, i, d)
-			}
-		}
-	}
-	begun := end.Clone()
-	for _, b := range end.Banks() {
-		d, ok := end.Get(b, 11)
-		if !ok || !b.Available() {
-			continue
-		}
-		if next, err := pcr.Extend(b, d, b.Sum([]byte("enter-initrd"))); err == nil {
-			begun.Set(b, 11, next)
-		}
-	}
-	return append(out, end, begun)
 }

@@ -41,6 +41,8 @@ type machine struct {
 	tpmErr error // instead of the TPM
 	header *lukstest.Header
 	input  predict.Input
+	// systemd is the release that tokens are written for, 0 for the newest.
+	systemd int
 }
 
 // newMachine returns a node that is in order: the next boot is the same again.
@@ -116,7 +118,7 @@ func (m *machine) seal(t *testing.T, pin string, sel pcr.Selection, names ...boo
 		sealed = append(sealed, lukstest.Boot{Label: label, Values: boot.PCRs})
 	}
 	var err error
-	if m.header, err = lukstest.Enrolled(m.tpm, uuid, pcr.BankSelection{Bank: pcr.SHA256, PCRs: sel}, pin, sealed...); err != nil {
+	if m.header, err = lukstest.Enrolled(m.tpm, lukstest.Options{UUID: uuid, PCRs: pcr.BankSelection{Bank: pcr.SHA256, PCRs: sel}, PIN: pin, Systemd: m.systemd}, sealed...); err != nil {
 		t.Fatal(err)
 	}
 }

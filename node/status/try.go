@@ -1,83 +1,101 @@
 package status
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/seal"
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
-// Try has the TPM load the sealed objects of tokens, and fills in Refused: a TPM
-// that was cleared, or another one, does not take them, nor does any take a damaged
-// one. Nothing is unsealed and no authorization that counts is used.
+// Try asks the TPM whether it takes the sealed objects of tokens, and fills in Refused: a
+// TPM that was cleared, or another one, does not, and none takes a damaged object. Nothing
+// is unsealed, and no try is counted.
 //
-// Every token's parent is compared with the TPM's key; only the tokens in ids are
-// loaded, which takes a hardware TPM a tenth of a second each.
-//
-// A token of systemd 252's form names no parent, and is believed.
+// A parent at a handle is compared for each token. Objects are loaded of the tokens in
+// ids only, because that takes a hardware TPM a tenth of a second each, or three where
+// the parent has to be made; of the others too, once one of the same parent is refused.
 func Try(tpm transport.TPM, v *Volume, ids []int) error {
 	v.Refused = make(map[int]string)
-	parents := make(map[seal.Handle]*seal.Parent)
-	for _, t := range v.sealed() {
-		srk := t.SystemdTPM2().SRK
-		if srk == nil {
-			continue
-		}
-		handle := seal.Handle(srk.Handle)
-		if _, ok := parents[handle]; !ok {
-			p, err := seal.ReadParent(tpm, handle)
-			var other *seal.ParentError
-			if err != nil && !errors.As(err, &other) {
+	if err := v.compareParents(tpm); err != nil {
+		return err
+	}
+	suspect := make(map[seal.Template]bool)
+	for _, id := range ids {
+		if t := v.Enrollment.Token(id); t != nil && t.SystemdTPM2() != nil {
+			if err := v.try(tpm, id, t.SystemdTPM2()); err != nil {
 				return err
 			}
-			parents[handle] = &p
-		}
-		if have := parents[handle].Name; have.String() != seal.Name(srk.Name).String() {
-			v.Refused[t.ID] = "its parent key is not this TPM's"
+			suspect[enrollment.Parent(t.SystemdTPM2()).Template] = v.Refused[id] != ""
 		}
 	}
-	for _, id := range ids {
-		t := v.Enrollment.Token(id)
-		if t == nil || t.SystemdTPM2() == nil || t.SystemdTPM2().SRK == nil || v.Refused[id] != "" {
-			continue
-		}
-		s := t.SystemdTPM2()
-		if err := load(tpm, parents[seal.Handle(s.SRK.Handle)], s.Shards[0].Blob); err != nil {
-			if !isResponse(err) {
+	for _, t := range v.sealed() {
+		if template := enrollment.Parent(t.SystemdTPM2()).Template; template != "" && suspect[template] {
+			if err := v.try(tpm, t.ID, t.SystemdTPM2()); err != nil {
 				return err
 			}
-			v.Refused[id] = fmt.Sprintf("the TPM does not take it, it is damaged (%v)", err)
 		}
 	}
 	return nil
 }
 
-// load loads an object and flushes it again. The parent's authValue is empty, as
-// systemd's is.
-func load(tpm transport.TPM, parent *seal.Parent, b luks.Blob) error {
-	if b.Seed != nil {
-		return nil // it has to be imported first, which only a start shows
+// compareParents refuses tokens whose parent is not the key at its handle.
+func (v *Volume) compareParents(tpm transport.TPM) error {
+	have := make(map[seal.Handle]seal.Name)
+	for _, t := range v.sealed() {
+		want := enrollment.Parent(t.SystemdTPM2())
+		if want.Template != "" {
+			continue
+		}
+		name, ok := have[want.Handle]
+		if !ok {
+			p, err := seal.ReadParent(tpm, want.Handle)
+			var other *seal.ParentError
+			if err != nil && !errors.As(err, &other) {
+				return err
+			}
+			name, have[want.Handle] = p.Name, p.Name
+		}
+		switch {
+		case len(name) == 0:
+			v.Refused[t.ID] = "its parent key is not in this TPM"
+		case !bytes.Equal(name, want.Name):
+			v.Refused[t.ID] = "its parent key is not this TPM's"
+		}
 	}
-	rsp, err := tpm2.Load{
-		ParentHandle: tpm2.AuthHandle{Handle: tpm2.TPMHandle(parent.Handle), Name: tpm2.TPM2BName{Buffer: parent.Name}, Auth: tpm2.PasswordAuth(nil)},
-		InPrivate:    tpm2.TPM2BPrivate{Buffer: b.Private},
-		InPublic:     tpm2.BytesAs2B[tpm2.TPMTPublic](b.Public),
-	}.Execute(tpm)
-	if err != nil {
-		return err
-	}
-	_, err = tpm2.FlushContext{FlushHandle: rsp.ObjectHandle}.Execute(tpm)
-	return err
+	return nil
 }
 
-// isResponse tells what the TPM said about the object from a TPM that cannot be
-// reached, is busy or has no room: codes of format one are about what it was given
-// (Part 2, "Response Code Details").
-func isResponse(err error) bool {
+// try has the TPM load a token's object, unless that is known already.
+func (v *Volume) try(tpm transport.TPM, id int, s *luks.SystemdTPM2) error {
+	blob := s.Shards[0].Blob
+	if v.Refused[id] != "" || blob.Seed != nil { // an object to import is believed
+		return nil
+	}
+	err := seal.Takes(tpm, &seal.Sealed{Parent: enrollment.Parent(s), Public: blob.Public, Private: blob.Private})
+	var foreign *seal.ForeignError
+	var parent *seal.ParentError
+	var locked *seal.LockoutError
+	switch {
+	case errors.As(err, &foreign), errors.As(err, &parent):
+		v.Refused[id] = "this TPM did not make it, or it is damaged"
+	case errors.As(err, &locked):
+		v.Refused[id] = "the TPM is in lockout"
+	case isAbout(err):
+		v.Refused[id] = "the TPM cannot read it: it is damaged"
+	default:
+		return err
+	}
+	return nil
+}
+
+// isAbout tells what the TPM says about what it was given, as opposed to a TPM that has
+// no room, is busy or broken (Part 2, "Response Code Details": format one).
+func isAbout(err error) bool {
 	const formatOne = 0x80
-	var rc tpm2.TPMRC
-	return errors.As(err, &rc) && rc&formatOne != 0
+	var code tpm2.TPMRC
+	return errors.As(err, &code) && code&formatOne != 0
 }
