@@ -24,6 +24,7 @@ const usage = `Usage:
   bootseal-unlock keyscript [KEY]      for crypttab's option keyscript= in an initial ramdisk
   bootseal-unlock open DEVICE NAME     opens DEVICE as /dev/mapper/NAME
   bootseal-unlock test DEVICE [NAME]   says which token opens DEVICE, and changes nothing
+  bootseal-unlock close                closes the TPM until the next boot, before a shell is given
   bootseal-unlock --version
 
 The TPM opens the volume if this boot is one that it was enrolled for. Otherwise the console
@@ -67,7 +68,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	c.Register(flags)
 	flags.StringVar(&tpm, "tpm", "", "the TPM: device:PATH, or swtpm:SOCKET (default: /dev/tpmrm0, or /dev/tpm0)")
 	switch mode {
-	case unlock.Keyscript:
+	case unlock.Keyscript, unlock.Closing:
 	case unlock.Opening:
 		c.RegisterOpening(flags)
 	case unlock.Testing:

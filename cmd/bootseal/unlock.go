@@ -39,6 +39,9 @@ func (a *app) unlock() *cobra.Command {
 		a.unlockMode(unlock.Keyscript, "Print a volume's passphrase for crypttab's option keyscript=",
 			"For the initial ramdisk of initramfs-tools: CRYPTTAB_SOURCE and CRYPTTAB_NAME say which volume, and\nthe passphrase goes to standard output, which must be no terminal.",
 			"  root UUID=0a1b2c3d-1111-4222-8333-444455556666 none luks,keyscript=/usr/lib/bootseal/keyscript  # /etc/crypttab"),
+		a.unlockMode(unlock.Closing, "Close the TPM until the next boot",
+			"Extends every PCR that a secret can be sealed to, so that the TPM opens no volume in this boot any more.\nInitial ramdisks do it before they give a shell because something failed.",
+			"  bootseal unlock close"),
 	)
 	return cmd
 }

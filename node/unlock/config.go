@@ -31,6 +31,8 @@ const (
 	Keyscript Mode = "keyscript"
 	Opening   Mode = "open" // has cryptsetup open it
 	Testing   Mode = "test" // says which token opens it, and changes nothing
+	// Closing closes the TPM until the next boot, before a shell is given.
+	Closing Mode = "close"
 )
 
 // Exit codes, those of every verb.
@@ -92,6 +94,8 @@ func (m Mode) Usage() string {
 		return "open DEVICE NAME"
 	case Testing:
 		return "test DEVICE [NAME]"
+	case Closing:
+		return "close"
 	}
 	return "keyscript [KEY]"
 }
@@ -167,6 +171,12 @@ func (c *Config) run(ctx context.Context, mode Mode, args []string, env Env, con
 	if isTerminal(env.Out) && mode == Keyscript {
 		return 0, errors.New("keyscript: the passphrase would be shown: standard output is a terminal")
 	}
+	if mode == Closing {
+		if len(args) > 0 {
+			return 0, fmt.Errorf("close: %q is too much: it has no arguments", args[0])
+		}
+		return ExitOK, c.close(ctx, env, console)
+	}
 	t, err := c.target(mode, args, env)
 	if err != nil {
 		return 0, err
@@ -196,18 +206,21 @@ func (c *Config) run(ctx context.Context, mode Mode, args []string, env Env, con
 			n, err := volumes.ReadNote(c.Notes, uuid)
 			return err == nil && n.Measured
 		},
-		TPM: func(ctx context.Context) (transport.TPMCloser, error) {
-			if env.Named != nil {
-				return env.Named()
-			}
-			return WaitTPM(ctx, c.Host, c.Wait, env.Device, console)
-		},
+		TPM: func(ctx context.Context) (transport.TPMCloser, error) { return c.openTPM(ctx, env, console) },
 	})
 	if err != nil {
 		return 0, err
 	}
 	defer clear(opened.Passphrase)
 	return ExitOK, c.finish(ctx, mode, volume, t, opened, env, console)
+}
+
+// openTPM opens the TPM that the command line names, or else the machine's.
+func (c *Config) openTPM(ctx context.Context, env Env, console *Console) (transport.TPMCloser, error) {
+	if env.Named != nil {
+		return env.Named()
+	}
+	return WaitTPM(ctx, c.Host, c.Wait, env.Device, console)
 }
 
 // finish hands over what was found.

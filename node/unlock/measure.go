@@ -21,19 +21,20 @@ func measureIdentity(tpm transport.TPM, volumeKey []byte, name, uuid string) err
 	})
 }
 
-// capEvent is what is extended to close the TPM for the rest of a boot.
-const capEvent = "bootseal: another volume was found in the place of an enrolled one"
+// swappedEvent is what is extended where the TPM is closed because of a swapped volume.
+const swappedEvent = "bootseal: another volume was found in the place of an enrolled one"
 
 // capPCRs changes every PCR that a secret can be sealed to, so that the TPM opens
 // nothing until the next boot: whoever has put another disk in the place of this
 // machine's could otherwise have the right boot ask for the right disk's secret.
-// PCR 10 is left out, which the kernel's integrity measurements (IMA) own.
-func capPCRs(tpm transport.TPM) error {
+// PCR 10 is left out, which the kernel's integrity measurements (IMA) own. The event
+// says why.
+func capPCRs(tpm transport.TPM, event string) error {
 	for n := range 16 {
 		if n == 10 {
 			continue
 		}
-		err := extend(tpm, n, func(b pcr.Bank) (pcr.Digest, error) { return b.Sum([]byte(capEvent)), nil })
+		err := extend(tpm, n, func(b pcr.Bank) (pcr.Digest, error) { return b.Sum([]byte(event)), nil })
 		if err != nil {
 			return err
 		}

@@ -199,7 +199,7 @@ func (u *unlocker) refuse(ctx context.Context, err error) {
 	if u.tpm == nil && u.openTPM(ctx) != nil {
 		return
 	}
-	if err := capPCRs(u.tpm); err != nil {
+	if err := capPCRs(u.tpm, swappedEvent); err != nil {
 		u.Console.Detail("The TPM could not be closed: %v", err)
 		return
 	}
