@@ -29,7 +29,7 @@ func (t Terminal) Ask(ctx context.Context, prompt string) ([]byte, error) {
 	}
 	defer func() {
 		_ = term.Restore(int(t.In.Fd()), state) // nothing better can be done
-		fmt.Fprint(t.Out, "\r\n")
+		fmt.Fprint(t.Out, "\n")
 	}()
 	fmt.Fprint(t.Out, readable(prompt))
 	// A read cannot be called off: at the end of the context it is left behind.
