@@ -69,11 +69,13 @@ func (e *Enrollment) expect() {
 
 // isFor reports whether the path's PCR values lead to the token's policy hash.
 func (t *Token) isFor(p *luks.Path) bool {
-	s := t.SystemdTPM2()
-	if s == nil {
-		return false
+	values, ok := pcr.Values{p.Bank: p.PCRs}, false
+	switch s := t.Token.(type) {
+	case *luks.SystemdTPM2:
+		_, ok = Policy(s, values)
+	case *luks.BootsealTPM2:
+		_, ok = GuardedPolicy(s, values)
 	}
-	_, ok := Policy(s, pcr.Values{p.Bank: p.PCRs})
 	return ok
 }
 

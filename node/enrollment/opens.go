@@ -48,6 +48,22 @@ func Policy(t *luks.SystemdTPM2, values pcr.Values) (seal.Policy, bool) {
 	return seal.Policy{}, false
 }
 
+// GuardedPolicy is Policy for a token of bootseal's own. Where the guard's counter
+// stands, and whether somebody has signed, only the TPM can tell.
+func GuardedPolicy(t *luks.BootsealTPM2, values pcr.Values) (seal.Policy, bool) {
+	p, err := LiteralPolicy("", values, pcr.BankSelection{Bank: t.Bank, PCRs: t.PCRs}, t.PIN)
+	if err != nil {
+		return seal.Policy{}, false
+	}
+	if len(t.Pubkey) > 0 {
+		p.Signed = &seal.Signed{PublicKey: string(t.Pubkey), PCRs: t.PubkeyPCRs}
+	}
+	if g := t.Guard; g != nil {
+		p.Guard = &seal.Guard{Index: seal.Handle(g.Index), Name: g.Name, Value: g.Value}
+	}
+	return p.Fit(t.PolicyHash())
+}
+
 // banks are those that a reader tries: where the token names none, SHA-256 and
 // SHA-1 (systemd, src/cryptsetup/cryptsetup-tokens/cryptsetup-token-systemd-tpm2.c).
 func banks(t *luks.SystemdTPM2) []pcr.Bank {
