@@ -4,22 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/volumes"
-	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
-	"github.com/google/go-tpm/tpm2/transport"
 )
 
 // byTPM tries the tokens that open for this boot. It returns nil and no error where the
 // TPM does not open the volume; the note says why.
 func (u *unlocker) byTPM(ctx context.Context) (*Opened, error) {
-	selections := selections(u.e)
-	if len(selections) == 0 {
+	all := wants(u.e)
+	if len(all) == 0 {
 		u.why(volumes.WhyNoToken, "it is not enrolled with one")
 		return nil, nil
 	}
@@ -27,19 +24,19 @@ func (u *unlocker) byTPM(ctx context.Context) (*Opened, error) {
 		u.why(volumes.WhyNoTPM, "%v", err)
 		return nil, ctx.Err()
 	}
-	values, err := read(u.tpm, selections)
+	values, err := read(u.tpm, all)
 	if err != nil {
 		u.why(volumes.WhyTPM, "%v", err)
 		return nil, nil
 	}
-	ids := inOrder(u.e, u.e.Opens(values))
-	if len(ids) == 0 {
-		u.miss = compare(u.e, values)
+	found := candidates(all, values)
+	if len(found) == 0 {
+		u.miss = compare(all, values)
 		u.why(volumes.WhyPCRs, "this boot is not an enrolled one")
 		return nil, nil
 	}
-	for _, id := range ids {
-		opened, err := u.byToken(ctx, u.e.Token(id), values)
+	for _, c := range found {
+		opened, err := u.byToken(ctx, c)
 		if opened != nil || err != nil {
 			return opened, err
 		}
@@ -53,72 +50,14 @@ func (u *unlocker) why(why volumes.Why, format string, args ...any) {
 	u.note.Why, u.note.Reason = why, readable(fmt.Sprintf(format, args...))
 }
 
-// selections are the PCRs that tokens look at, by bank.
-func selections(e *enrollment.Enrollment) map[pcr.Bank]pcr.Selection {
-	all := map[pcr.Bank]pcr.Selection{}
-	for i := range e.Tokens {
-		s := e.Tokens[i].SystemdTPM2()
-		if s == nil {
-			continue
-		}
-		banks := []pcr.Bank{s.Bank}
-		if s.Bank == 0 { // as systemd, which tries both
-			banks = []pcr.Bank{pcr.SHA256, pcr.SHA1}
-		}
-		for _, b := range banks {
-			all[b] = all[b].Union(s.PCRs)
-		}
-	}
-	return all
-}
-
-// read reads PCRs of those banks that the TPM has.
-func read(tpm transport.TPM, selections map[pcr.Bank]pcr.Selection) (pcr.Values, error) {
-	has, err := seal.Banks(tpm)
-	if err != nil {
-		return nil, err
-	}
-	values := make(pcr.Values)
-	for bank, pcrs := range selections {
-		if !slices.Contains(has, bank) || pcrs == 0 {
-			continue
-		}
-		got, err := seal.ReadPCRs(tpm, pcr.BankSelection{Bank: bank, PCRs: pcrs})
-		if err != nil {
-			return nil, err
-		}
-		values[bank] = got[bank]
-	}
-	return values, nil
-}
-
-// inOrder puts tokens without a PIN first: they cost nothing.
-func inOrder(e *enrollment.Enrollment, ids []int) []int {
-	slices.SortStableFunc(ids, func(a, b int) int {
-		return pinLast(e.Token(a).SystemdTPM2()) - pinLast(e.Token(b).SystemdTPM2())
-	})
-	return ids
-}
-
-func pinLast(t *luks.SystemdTPM2) int {
-	if t.PIN {
-		return 1
-	}
-	return 0
-}
-
 // byToken has the TPM unseal a token's secret, and tries it on the volume.
-func (u *unlocker) byToken(ctx context.Context, t *enrollment.Token, values pcr.Values) (*Opened, error) {
-	sealed, err := enrollment.Sealed(t.SystemdTPM2(), label(t), values)
-	if err != nil {
-		u.why(volumes.WhyTPM, "token %d: %v", t.ID, err)
-		return nil, nil
-	}
-	if err := u.pinParent(sealed); err != nil {
+func (u *unlocker) byToken(ctx context.Context, c candidate) (*Opened, error) {
+	t := c.token
+	if err := u.pinParent(c.sealed); err != nil {
 		u.whyNot(t, err)
 		return nil, nil
 	}
-	secret, err := u.unseal(ctx, t, sealed)
+	secret, err := u.unseal(ctx, c)
 	if err != nil {
 		return nil, ctx.Err()
 	}
@@ -171,13 +110,13 @@ func label(t *enrollment.Token) string {
 
 // unseal unseals, and asks for a PIN where it takes one. Errors have been kept as the
 // reason.
-func (u *unlocker) unseal(ctx context.Context, t *enrollment.Token, s *seal.Sealed) ([]byte, error) {
-	if s.Policy.PIN {
-		return u.unsealWithPIN(ctx, t, s)
+func (u *unlocker) unseal(ctx context.Context, c candidate) ([]byte, error) {
+	secret, err := seal.Unseal(u.tpm, c.sealed, nil, u.Signatures...)
+	if retired := new(seal.GuardError); errors.Is(err, seal.ErrPINRequired) && !errors.As(err, &retired) {
+		return u.unsealWithPIN(ctx, c) // nothing else is in the way
 	}
-	secret, err := seal.Unseal(u.tpm, s, nil)
 	if err != nil {
-		u.whyNot(t, err)
+		u.whyNot(c.token, err)
 	}
 	return secret, err
 }
@@ -190,7 +129,15 @@ func (u *unlocker) whyNot(t *enrollment.Token, err error) {
 	var policy *seal.PolicyError
 	var pin *seal.PINError
 	var lockout *seal.LockoutError
+	var guard *seal.GuardError
+	var signature *seal.SignatureError
 	switch {
+	case errors.As(err, &guard) && guard.Err == nil:
+		u.why(volumes.WhyRetired, "this boot was retired")
+	case errors.As(err, &guard):
+		u.why(volumes.WhyParent, "its rollback guard is gone: the TPM was cleared?")
+	case errors.As(err, &signature):
+		u.why(volumes.WhySignature, "nobody has signed for this boot")
 	case errors.As(err, &parent), errors.As(err, &foreign):
 		u.why(volumes.WhyParent, "it was sealed by another TPM, or this one was cleared")
 	case errors.As(err, &mismatch), errors.As(err, &policy):
@@ -214,7 +161,7 @@ func locked(l *seal.Lockout) string {
 
 // unsealWithPIN asks for the PIN and unseals. It begins only where the TPM takes a try,
 // and says what a wrong one costs.
-func (u *unlocker) unsealWithPIN(ctx context.Context, t *enrollment.Token, s *seal.Sealed) ([]byte, error) {
+func (u *unlocker) unsealWithPIN(ctx context.Context, c candidate) ([]byte, error) {
 	last := error(seal.ErrPINRequired)
 	for range max(u.Tries, 1) {
 		l, err := seal.ReadLockout(u.tpm)
@@ -232,7 +179,7 @@ func (u *unlocker) unsealWithPIN(ctx context.Context, t *enrollment.Token, s *se
 			}
 			break
 		}
-		secret, err := seal.Unseal(u.tpm, s, pin)
+		secret, err := seal.Unseal(u.tpm, c.sealed, pin, u.Signatures...)
 		clear(pin)
 		var wrong *seal.PINError
 		if err == nil {
@@ -243,7 +190,7 @@ func (u *unlocker) unsealWithPIN(ctx context.Context, t *enrollment.Token, s *se
 		}
 		u.Console.Say("%s: wrong PIN%s", u.title, left(wrong.Lockout))
 	}
-	u.whyNot(t, last)
+	u.whyNot(c.token, last)
 	return nil, last
 }
 

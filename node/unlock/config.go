@@ -201,7 +201,7 @@ func (c *Config) run(ctx context.Context, mode Mode, args []string, env Env, con
 	}
 	opened, err := Open(ctx, Options{
 		Volume: volume, Name: t.name, List: list, Ask: asker, Console: console, Tries: t.tries,
-		Trial: mode == Testing, Evidence: c.evidence(), Now: time.Now,
+		Trial: mode == Testing, Evidence: c.evidence(), Signatures: ReadSignatures(c.Host), Now: time.Now,
 		Measured: func(uuid string) bool {
 			n, err := volumes.ReadNote(c.Notes, uuid)
 			return err == nil && n.Measured

@@ -7,7 +7,6 @@ import (
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/luks"
-	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/expect"
 	"github.com/bootseal/bootseal/node/volumes"
 	"github.com/bootseal/bootseal/pcr"
@@ -49,23 +48,20 @@ type eventMismatch struct {
 }
 
 // compare holds PCR values against what the tokens expect.
-func compare(e *enrollment.Enrollment, values pcr.Values) *mismatch {
+func compare(all []want, values pcr.Values) *mismatch {
 	m := new(mismatch)
 	least := 0
-	for i := range e.Tokens {
-		t := &e.Tokens[i]
-		s := t.SystemdTPM2()
-		switch {
-		case s == nil:
-		case t.Expect == nil:
-			m.blind = m.blind.Union(s.PCRs)
-		default:
-			m.boots++
-			differing := differences(t.Expect, values)
-			// Of two that are as near, the newer token's.
-			if m.nearest == nil || len(differing) <= least {
-				m.nearest, m.pcrs, least = t.Expect, differing, len(differing)
-			}
+	for _, w := range all {
+		p := w.token.Expect
+		if p == nil {
+			m.blind = m.blind.Union(w.pcrs)
+			continue
+		}
+		m.boots++
+		differing := differences(p, values)
+		// Of two that are as near, the newer token's.
+		if m.nearest == nil || len(differing) <= least {
+			m.nearest, m.pcrs, least = p, differing, len(differing)
 		}
 	}
 	return m

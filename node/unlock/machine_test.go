@@ -262,3 +262,25 @@ func (m *machine) lockAfter(n byte) {
 		m.Fatalf("response code %x", rc)
 	}
 }
+
+// enrollGuarded adds a token with a rollback guard for the boot with the log.
+func (m *machine) enrollGuarded(label string, guard seal.Guard, log *eventlog.Log) {
+	m.Helper()
+	values, err := log.Replay()
+	m.check(err)
+	policy, err := enrollment.LiteralPolicy(label, values, pcr.BankSelection{Bank: pcr.SHA256, PCRs: sealedTo}, m.pin != nil)
+	m.check(err)
+	policy.Guard = &guard
+	s, err := seal.Seal(m.tpm, seal.Options{Secret: m.secret, Policy: policy, PIN: m.pin})
+	m.check(err)
+	text, err := (&luks.BootsealTPM2{
+		Keyslots: []int{m.slot}, Object: luks.Blob{Private: s.Private, Public: s.Public}, PCRs: sealedTo, Bank: pcr.SHA256,
+		Parent: luks.TPM2Parent{Handle: uint32(s.Parent.Handle), Name: s.Parent.Name},
+		Guard:  &luks.TPM2Guard{Index: uint32(guard.Index), Name: guard.Name, Value: guard.Value},
+		PIN:    m.pin != nil, Salt: s.PINSalt,
+	}).MarshalJSON()
+	m.check(err)
+	id, err := m.volume.ImportToken(m.Context(), text)
+	m.check(err)
+	m.expect(luks.Path{Token: id, Label: label, Bank: pcr.SHA256, PCRs: policy.Branches[0].PCRs})
+}

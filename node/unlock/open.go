@@ -10,6 +10,7 @@ import (
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/volumes"
+	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
@@ -25,6 +26,8 @@ type Options struct {
 	Ask      Asker
 	Console  *Console
 	Evidence Evidence
+	// Signatures are those for policies that a key's owner signs.
+	Signatures []pcrsig.File
 	// Tries is how often the recovery key, and a PIN, may be typed.
 	Tries int
 	// Trial: find out whether the TPM opens the volume, and neither measure anything nor

@@ -33,6 +33,8 @@ const (
 	WhyNoTPM     Why = "no-tpm"     // there is none, or it does not answer
 	WhyNoToken   Why = "no-token"   // the header has no token for a TPM
 	WhyPCRs      Why = "pcrs"       // no token is for this boot: see Differences
+	WhyRetired   Why = "retired"    // the rollback guard has moved beyond this boot
+	WhySignature Why = "signature"  // no signature is for this boot
 	WhyParent    Why = "parent"     // the storage key is another one, or gone: a cleared TPM
 	WhyPIN       Why = "pin"        // no PIN, or a wrong one
 	WhyLockout   Why = "lockout"    // too many wrong PINs
