@@ -54,7 +54,10 @@ func NewMachine(dir string, v Variables) (*Machine, error) {
 	return m, os.WriteFile(m.variableStore(), vars, 0o644)
 }
 
-func (m *Machine) variableStore() string { return filepath.Join(m.Dir, "vars.fd") }
+func (m *Machine) variableStore() string { return filepath.Join(m.Dir, variableStore) }
+
+// variableStore is the file of the machine's variables in its folder.
+const variableStore = "vars.fd"
 
 // Report is what the guest of a boot saw.
 type Report struct {
@@ -77,7 +80,7 @@ func (m *Machine) Boot(ctx context.Context, image Image, script, console string)
 	}
 	defer os.RemoveAll(sockets)
 	tpm := filepath.Join(sockets, "tpm")
-	served, err := m.serveTPM(ctx, tpm)
+	served, err := ServeTPM(ctx, filepath.Join(m.Dir, "tpm"), tpm, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -123,20 +126,25 @@ func (m *Machine) Boot(ctx context.Context, image Image, script, console string)
 	return a.report, nil
 }
 
-// serveTPM serves the machine's TPM until ctx is done. The channel has how it ended.
-func (m *Machine) serveTPM(ctx context.Context, socket string) (<-chan error, error) {
+// ServeTPM serves a vTPM, whose state is in the folder, until ctx is done. The channel has how it
+// ended. Started, which may be nil, is given the TPM each time that QEMU opens it: who executes
+// commands there is a second user of it, beside the guest.
+func ServeTPM(ctx context.Context, dir, socket string, started func(*vtpm.TPM)) (<-chan error, error) {
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		return nil, err
 	}
 	s, err := server.NewSwtpm(server.SwtpmOptions{Control: l, Open: func() (*vtpm.TPM, io.Closer, error) {
-		state, err := store.OpenDirectory(filepath.Join(m.Dir, "tpm"))
+		state, err := store.OpenDirectory(dir)
 		if err != nil {
 			return nil, nil, err
 		}
 		t, err := vtpm.New(vtpm.Options{Store: state})
 		if err != nil {
 			return nil, nil, errors.Join(err, state.Close())
+		}
+		if started != nil {
+			started(t)
 		}
 		return t, state, nil
 	}})
@@ -148,18 +156,23 @@ func (m *Machine) serveTPM(ctx context.Context, socket string) (<-chan error, er
 	return served, nil
 }
 
-// flags are QEMU's. Only the firmware's System Management Mode writes variables, without
-// which there is no Secure Boot.
+// flags are QEMU's.
 func (m *Machine) flags(image Image, tpm, guest, console string) []string {
+	return append(Flags(m.variableStore(), tpm), "-no-reboot",
+		"-drive", "format=raw,if=virtio,file="+image.Path,
+		"-serial", "file:"+console,
+		"-chardev", "socket,id=guest,path="+guest, "-serial", "chardev:guest")
+}
+
+// Flags are QEMU's for OVMF with a variable store and a TPM at a socket. Only the firmware's System
+// Management Mode writes variables, without which there is no Secure Boot.
+func Flags(variables, tpm string) []string {
 	return []string{
 		"-machine", "q35,smm=on,accel=tcg", "-global", "driver=cfi.pflash01,property=secure,value=on",
-		"-cpu", "max", "-m", "1024", "-nodefaults", "-display", "none", "-net", "none", "-no-reboot",
+		"-cpu", "max", "-m", "1024", "-nodefaults", "-display", "none", "-net", "none",
 		"-drive", "if=pflash,format=raw,unit=0,readonly=on,file=" + filepath.Join(Firmware, "OVMF_CODE_4M.secboot.fd"),
-		"-drive", "if=pflash,format=raw,unit=1,file=" + m.variableStore(),
-		"-drive", "format=raw,if=virtio,file=" + image.Path,
+		"-drive", "if=pflash,format=raw,unit=1,file=" + variables,
 		"-chardev", "socket,id=tpm,path=" + tpm, "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0",
-		"-serial", "file:" + console,
-		"-chardev", "socket,id=guest,path=" + guest, "-serial", "chardev:guest",
 	}
 }
 
