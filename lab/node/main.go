@@ -1,25 +1,128 @@
+// Command node tells stories of a Debian node in LUKS2, with bootseal inside, each with real boots:
+// QEMU, OVMF with Secure Boot, shim, GRUB, Debian's kernel, and bootseal's vTPM. docs/lab.md says
+// how to write one.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
+	"os/signal"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
 )
 
-type laboratory struct {
-	cache   string
-	kernels kernels
-	say     func(string)
+const usage = `Boot a Debian node in LUKS2 under QEMU and run scenarios in it.
+
+Usage: go run ./lab/node [flags]     (make lab installs what it needs)
+
+  go run ./lab/node -list
+  go run ./lab/node -run 'upgrade|recovery' -v
+
+Exit codes: 0 all scenarios passed, 1 one failed, 2 not done.
+
+Flags:
+`
+
+type flags struct {
+	run, keep, cache, deb string
+	list, verbose, quick  bool
+	patience              time.Duration
 }
 
 func main() {
-	ctx := context.Background()
-	c, _ := os.UserCacheDir()
-	l := &laboratory{cache: filepath.Join(c, "bootseal", "lab", "node"), say: func(s string) { fmt.Fprintln(os.Stderr, s) }}
-	var err error
-	if l.kernels, err = findKernels(ctx); err != nil {
-		panic(err)
+	var f flags
+	flag.StringVar(&f.run, "run", "", "only scenarios whose name this regular `expression` matches")
+	flag.BoolVar(&f.list, "list", false, "print the scenarios, and boot nothing")
+	flag.BoolVar(&f.quick, "quick", false, "only those whose first line says that they are quick")
+	flag.BoolVar(&f.verbose, "v", false, "print what the scripts do, and the consoles")
+	flag.StringVar(&f.deb, "deb", "", "bootseal's Debian package (default: what make deb makes)")
+	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
+	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
+	flag.DurationVar(&f.patience, "patience", 10*time.Minute, "`time` that a node may take to do what is waited for")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), usage)
+		flag.PrintDefaults()
 	}
-	fmt.Println(l.image(ctx))
+	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	passed, err := f.do(ctx, os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab/node:", err)
+		os.Exit(2)
+	}
+	if !passed {
+		os.Exit(1)
+	}
+}
+
+// do reports whether all scenarios passed.
+func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
+	chosen, err := f.choose()
+	if err != nil {
+		return false, err
+	}
+	if f.list {
+		for _, s := range chosen {
+			fmt.Fprintf(out, "%-18s %s\n", s.Name, s.Title)
+		}
+		return true, nil
+	}
+	l := &laboratory{keep: f.keep, cache: f.cache, patience: f.patience, say: sayer(progress)}
+	if f.verbose {
+		l.watch = func(scenario, line string, at time.Duration) { l.say(scenario + " | " + line) }
+	}
+	if l.work, err = os.MkdirTemp("", "lab-node-"); err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(l.work)
+	if err := l.prepare(ctx, f.deb); err != nil {
+		return false, err
+	}
+	passed := true
+	for _, s := range chosen {
+		if ctx.Err() != nil {
+			return false, errors.New("interrupted")
+		}
+		r := l.tell(ctx, s)
+		passed = passed && r.Failed == ""
+	}
+	return passed, nil
+}
+
+func (f *flags) choose() ([]scenario, error) {
+	pattern, err := regexp.Compile(f.run)
+	if err != nil {
+		return nil, fmt.Errorf("-run: %w", err)
+	}
+	all, err := allScenarios()
+	if err != nil {
+		return nil, err
+	}
+	chosen := slices.DeleteFunc(all, func(s scenario) bool { return !pattern.MatchString(s.Name) || (f.quick && !s.Quick) })
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("-run %s: no scenario has such a name; -list shows them", f.run)
+	}
+	return chosen, nil
+}
+
+// sayer writes a line at a time, with the seconds since the beginning.
+func sayer(w io.Writer) func(string) {
+	began := time.Now()
+	var mu sync.Mutex
+	return func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(w, "%5.0f s  %s\n", time.Since(began).Seconds(), line)
+	}
 }

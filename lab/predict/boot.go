@@ -12,50 +12,10 @@ import (
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/disk"
 	"github.com/bootseal/bootseal/lab"
+	"github.com/bootseal/bootseal/lab/matrix"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
 )
-
-// cell is what came of predicting one PCR of one boot, in all banks.
-type cell string
-
-const (
-	right   cell = "yes" // predicted, and so it was
-	unknown cell = "?"   // said to be unknown
-	wrong   cell = "NO"  // predicted, and it was not so
-)
-
-// compared are the PCRs that boot programs measure to. 10 is the running kernel's, from 15 on
-// nobody measures before the initial ramdisk.
-var compared = []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14}
-
-// result is a boot that was predicted.
-type result struct {
-	Change  string          `json:"change"`
-	Seconds float64         `json:"seconds"` // that the boot took
-	Path    string          `json:"path"`    // the likeliest, which is held against the boot
-	PCRs    map[string]cell `json:"pcrs"`    // by number
-	Doubts  []string        `json:"doubts,omitempty"`
-	// What says for a wrong prediction what was different, Kept where all about it lies.
-	What string `json:"what,omitempty"`
-	Kept string `json:"kept,omitempty"`
-}
-
-// chainResult is a scenario that was run.
-type chainResult struct {
-	Name    string   `json:"name"`
-	Chain   string   `json:"chain"`
-	Results []result `json:"results"`
-}
-
-func (c *chainResult) wrong() bool {
-	for _, r := range c.Results {
-		if r.What != "" {
-			return true
-		}
-	}
-	return false
-}
 
 // runner boots scenarios.
 type runner struct {
@@ -66,7 +26,7 @@ type runner struct {
 }
 
 // run runs a scenario. The error is of what could not be booted.
-func (r *runner) run(ctx context.Context, s scenario) (*chainResult, error) {
+func (r *runner) run(ctx context.Context, s scenario) (*matrix.Chain, error) {
 	dir := filepath.Join(r.work, s.Name)
 	m, err := lab.NewMachine(dir, s.Variables)
 	if err != nil {
@@ -76,7 +36,7 @@ func (r *runner) run(ctx context.Context, s scenario) (*chainResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &chainResult{Name: s.Name, Chain: s.Chain}
+	out := &matrix.Chain{Name: s.Name, Chain: s.Chain}
 	before, err := r.boot(ctx, m, image, s, 0)
 	if err != nil {
 		return out, err
@@ -116,7 +76,7 @@ func (r *runner) run(ctx context.Context, s scenario) (*chainResult, error) {
 			return out, fmt.Errorf("%s: %s: %w", s.Name, step.Change, err)
 		}
 		res.Change = step.Change
-		out.Results = append(out.Results, res)
+		out.Rows = append(out.Rows, res)
 		if res.What != "" {
 			r.progress(fmt.Sprintf("%s, boot %d: NO: %s", s.Name, i+2, res.What))
 		}
@@ -193,66 +153,14 @@ type boot struct {
 }
 
 // compare holds the likeliest way against the boot, and keeps what is wrong.
-func (b *boot) compare(keep string) (result, error) {
-	p := &b.predicted.Paths[0]
-	out := result{Seconds: b.report.Took.Seconds(), Path: p.Name, PCRs: make(map[string]cell)}
-	anyWrong := false
-	for _, i := range compared {
-		c := cellOf(p, b.report.PCRs, i)
-		out.PCRs[strconv.Itoa(i)] = c
-		anyWrong = anyWrong || c == wrong
-		if c == unknown {
-			for _, d := range p.Doubts {
-				if d.PCR == i {
-					out.Doubts = append(out.Doubts, fmt.Sprintf("PCR %d: %s", i, d.Reason))
-				}
-			}
-		}
-	}
-	if !anyWrong {
+func (b *boot) compare(keep string) (matrix.Row, error) {
+	out := matrix.Compare(&b.predicted.Paths[0], b.report.PCRs, b.report.Log)
+	out.Seconds = b.report.Took.Seconds()
+	if out.What == "" {
 		return out, nil
 	}
-	out.What = b.whatDiffered(p)
 	out.Kept = filepath.Join(keep, fmt.Sprintf("%s-%d", b.scenario, b.number+1))
 	return out, b.keep(out.Kept, out.What)
-}
-
-// cellOf holds one PCR of a prediction against the values that came out. A bank that was
-// predicted and did not come out, or the other way round, is wrong, too.
-func cellOf(p *predict.Path, actual pcr.Values, index int) cell {
-	c := right
-	for _, bank := range pcr.Banks() {
-		want, ok := p.PCRs.Get(bank, index)
-		got, there := actual.Get(bank, index)
-		switch {
-		case !ok:
-			c = unknown
-		case !there || !want.Equal(got):
-			return wrong
-		}
-	}
-	return c
-}
-
-// whatDiffered is one sentence.
-func (b *boot) whatDiffered(p *predict.Path) string {
-	log, err := eventlog.Parse(b.report.Log, eventlog.Limits{})
-	if err != nil {
-		return "the boot's log cannot be read: " + err.Error()
-	}
-	differences, err := p.Differences(log)
-	if err != nil {
-		return "the boot's log cannot be compared: " + err.Error()
-	}
-	if len(differences) == 0 {
-		return "the logs are the same, and so the boot's log does not explain its PCRs"
-	}
-	d := differences[0]
-	text := fmt.Sprintf("PCR %d: %s", d.PCR, d)
-	if n := len(differences) - 1; n > 0 {
-		text += fmt.Sprintf("; and %d more", n)
-	}
-	return text
 }
 
 // keep writes all about the boot into a folder.

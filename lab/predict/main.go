@@ -16,6 +16,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/bootseal/bootseal/lab/matrix"
 )
 
 const usage = `Boot new machines under QEMU, predict each next boot, and compare.
@@ -113,7 +115,7 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if f.format == "json" {
 		err = errors.Join(err, encode(out, report))
 	} else {
-		printMatrix(out, report)
+		report.Print(out)
 	}
 	if err != nil && ctx.Err() == nil {
 		return false, err // with the consoles in the folder
@@ -121,7 +123,7 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, errors.Join(errors.New("interrupted"), os.RemoveAll(work))
 	}
-	return !report.wrong(), os.RemoveAll(work)
+	return !report.Wrong(), os.RemoveAll(work)
 }
 
 // scenariosOf returns the scenarios whose names match. It is the list of all: a new one is a
@@ -153,8 +155,8 @@ func scenariosOf(ctx context.Context, p *parts, pattern *regexp.Regexp) ([]scena
 
 // all runs scenarios, some at a time. What could not be booted is in the error, and the others
 // are run all the same.
-func (r *runner) all(ctx context.Context, scenarios []scenario, atATime int) (*report, error) {
-	out := &report{Scenarios: make([]chainResult, len(scenarios))}
+func (r *runner) all(ctx context.Context, scenarios []scenario, atATime int) (*matrix.Report, error) {
+	out := &matrix.Report{Scenarios: make([]matrix.Chain, len(scenarios))}
 	errs := make([]error, len(scenarios))
 	slots := make(chan struct{}, atATime)
 	var all sync.WaitGroup
@@ -173,21 +175,6 @@ func (r *runner) all(ctx context.Context, scenarios []scenario, atATime int) (*r
 	}
 	all.Wait()
 	return out, errors.Join(errs...)
-}
-
-// report is "-o json".
-type report struct {
-	Versions  []version     `json:"versions"`
-	Scenarios []chainResult `json:"scenarios"`
-}
-
-func (r *report) wrong() bool {
-	for _, c := range r.Scenarios {
-		if c.wrong() {
-			return true
-		}
-	}
-	return false
 }
 
 // sayer writes a line at a time, with the seconds since the beginning.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/bootseal/bootseal/lab"
+	"github.com/bootseal/bootseal/lab/matrix"
 )
 
 // kernel is a kernel with an initial ramdisk of its own.
@@ -30,12 +31,7 @@ type parts struct {
 	work   string
 
 	// Versions of everything, by package.
-	Versions []version
-}
-
-type version struct {
-	Package string `json:"package"`
-	Version string `json:"version"`
+	Versions []matrix.Version
 }
 
 // gather fetches the packages and makes what is made of them.
@@ -46,7 +42,7 @@ func gather(ctx context.Context, cache, work string, progress func(string)) (*pa
 		if err != nil {
 			return nil, err
 		}
-		p.Versions = append(p.Versions, version{name, v})
+		p.Versions = append(p.Versions, matrix.Version{Package: name, Version: v})
 	}
 	roots := make(map[string]string)
 	for _, name := range []string{"shim-signed", "grub-efi-amd64-signed", "systemd-boot-efi"} {
@@ -56,7 +52,7 @@ func gather(ctx context.Context, cache, work string, progress func(string)) (*pa
 			return nil, err
 		}
 		roots[name] = unpacked.Root
-		p.Versions = append(p.Versions, version{name, unpacked.Version})
+		p.Versions = append(p.Versions, matrix.Version{Package: name, Version: unpacked.Version})
 	}
 	p.stub = filepath.Join(roots["systemd-boot-efi"], "usr/lib/systemd/boot/efi/linuxx64.efi.stub")
 	for _, f := range []struct {
@@ -119,7 +115,7 @@ func (p *parts) gatherKernel(ctx context.Context, cache, name string, progress f
 	if err != nil {
 		return kernel{}, err
 	}
-	p.Versions = append(p.Versions, version{name, unpacked.Version})
+	p.Versions = append(p.Versions, matrix.Version{Package: name, Version: unpacked.Version})
 	images, err := filepath.Glob(filepath.Join(unpacked.Root, "boot/vmlinuz-*"))
 	if err != nil || len(images) != 1 {
 		return kernel{}, fmt.Errorf("%s has %d kernels", name, len(images))

@@ -1,4 +1,4 @@
-package main
+package matrix
 
 import (
 	"bytes"
@@ -29,14 +29,14 @@ func TestCell(t *testing.T) {
 	for _, tt := range []struct {
 		name              string
 		predicted, actual pcr.Values
-		want              cell
+		want              Cell
 	}{
-		{"came true", values(1), values(1), right},
-		{"one bank is different", values(1), other, wrong},
-		{"one bank did not come out", values(1), without(pcr.SHA384), wrong},
-		{"said to be unknown", pcr.Values{}, values(1), unknown},
-		{"unknown in one bank", without(pcr.SHA1), values(1), unknown},
-		{"unknown in one bank, different in another", without(pcr.SHA1), other, wrong},
+		{"came true", values(1), values(1), Right},
+		{"one bank is different", values(1), other, Wrong},
+		{"one bank did not come out", values(1), without(pcr.SHA384), Wrong},
+		{"said to be unknown", pcr.Values{}, values(1), Unknown},
+		{"unknown in one bank", without(pcr.SHA1), values(1), Unknown},
+		{"unknown in one bank, different in another", without(pcr.SHA1), other, Wrong},
 	} {
 		if got := cellOf(&predict.Path{PCRs: tt.predicted}, tt.actual, 4); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
@@ -45,19 +45,19 @@ func TestCell(t *testing.T) {
 }
 
 func TestPrintMatrix(t *testing.T) {
-	cells := make(map[string]cell)
+	cells := make(map[string]Cell)
 	for _, c := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "11", "12", "13", "14"} {
-		cells[c] = right
+		cells[c] = Right
 	}
-	cells["4"], cells["9"] = wrong, unknown
-	r := &report{Scenarios: []chainResult{{Name: "n", Chain: "shim", Results: []result{
+	cells["4"], cells["9"] = Wrong, Unknown
+	r := &Report{Scenarios: []Chain{{Name: "n", Chain: "shim", Rows: []Row{
 		{Change: "new kernel", PCRs: cells, What: "PCR 4: other", Kept: "kept/n-2", Doubts: []string{"PCR 9: who knows"}},
 	}}}}
-	if !r.wrong() {
+	if !r.Wrong() {
 		t.Error("nothing was wrong")
 	}
 	var out strings.Builder
-	printMatrix(&out, r)
+	r.Print(&out)
 	for _, want := range []string{
 		"| new kernel | yes | yes | yes | yes | NO | yes | yes | yes | yes | ? | yes | yes | yes | yes |",
 		"- unknown, PCR 9: who knows", "- wrong, PCR 4: other; see kept/n-2",

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bootseal/bootseal/lab/matrix"
+	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/predict"
+)
+
+// forecast is what the node's own bootseal said of its next boot, before the reboot.
+type forecast struct {
+	change string
+	raw    string // as bootseal printed it
+	path   predict.Path
+	began  time.Time
+}
+
+// reboot is what an administrator does. Before that, the node predicts its next boot; if that
+// boot opens the disk, it is held against the prediction.
+func (s *story) reboot(ts *testscript.TestScript, args []string) error {
+	change := "nothing"
+	if len(args) > 0 {
+		change = strings.Join(args, " ")
+	}
+	if err := s.predict(change); err != nil {
+		return err
+	}
+	s.node.console.skip()
+	_, err := s.node.do(s.ctx, "systemctl --no-block reboot")
+	return err
+}
+
+// predict asks a node that has bootseal.
+func (s *story) predict(change string) error {
+	s.forecast = nil
+	a, err := s.node.do(s.ctx, "command -v bootseal >/dev/null || exit 100; bootseal predict -o json")
+	if err != nil || a.code == 100 {
+		return err
+	}
+	var p struct{ Paths []predict.Path }
+	if err := json.Unmarshal([]byte(a.stdout), &p); err != nil || len(p.Paths) == 0 {
+		return fmt.Errorf("the node predicts no boot: exit code %d: %s", a.code, strings.TrimSpace(a.stderr))
+	}
+	s.forecast = &forecast{change: change, raw: a.stdout, path: p.Paths[0], began: time.Now()}
+	return nil
+}
+
+// holdAgainst compares the boot that just ended with its prediction. What somebody chose at the
+// console nobody could predict.
+func (s *story) holdAgainst(ts *testscript.TestScript) error {
+	f := s.forecast
+	s.forecast = nil
+	if f == nil || s.byHand {
+		return nil
+	}
+	took := time.Since(f.began)
+	pcrs, log, err := s.measured()
+	if err != nil {
+		return err
+	}
+	values, err := pcr.ParseValues(strings.NewReader(pcrs))
+	if err != nil {
+		return err
+	}
+	row := matrix.Compare(&f.path, values, []byte(log))
+	row.Change, row.Seconds = f.change, took.Seconds()
+	s.rows = append(s.rows, row)
+	if row.What == "" {
+		return nil
+	}
+	for name, text := range map[string]string{
+		"prediction.json": f.raw, "predicted-pcrs.txt": f.path.PCRs.String(), "pcrs.txt": pcrs, "eventlog.bin": log,
+	} {
+		if err := os.WriteFile(filepath.Join(s.kept, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return errors.New("the boot was not as predicted: " + row.What)
+}
+
+// measured returns the PCRs and the event log of a node that is up.
+func (s *story) measured() (pcrs, log string, err error) {
+	const read = `cd /sys/class/tpm/tpm0; for b in sha1 sha256 sha384 sha512; do for i in $(seq 0 23); do
+[ -e pcr-$b/$i ] && echo $b $i $(cat pcr-$b/$i); done; done`
+	a, err := s.node.do(s.ctx, read)
+	if err != nil {
+		return "", "", err
+	}
+	l, err := s.node.do(s.ctx, "cat /sys/kernel/security/tpm0/binary_bios_measurements")
+	return a.stdout, l.stdout, err
+}

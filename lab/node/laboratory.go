@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed scenarios
+var scenarios embed.FS
+
+// laboratory is what all scenarios of a run share.
+type laboratory struct {
+	cache, work, keep string
+	kernels           kernels
+	qemu              string // its version: saved memory is for the same one
+	payload           string // the second disk of every node
+	payloadKey        string
+	patience          time.Duration
+	watch             func(scenario, line string, at time.Duration) // gets the consoles, or is nil
+	say               func(string)
+
+	mu     sync.Mutex
+	saving map[string]*sync.Mutex // by state: two scenarios can want the same at a time
+}
+
+// scenario is a script, one file.
+type scenario struct {
+	Name  string // of its file
+	Title string // its first sentence
+	Quick bool   // it is in the set that every change runs
+	text  string
+}
+
+// allScenarios are in the order of their files.
+func allScenarios() ([]scenario, error) {
+	entries, err := fs.ReadDir(scenarios, "scenarios")
+	if err != nil {
+		return nil, err
+	}
+	var out []scenario
+	for _, e := range entries {
+		text, err := scenarios.ReadFile("scenarios/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, newScenario(strings.TrimSuffix(e.Name(), path.Ext(e.Name())), string(text)))
+	}
+	return out, nil
+}
+
+func newScenario(name, text string) scenario {
+	var comment []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") {
+			break
+		}
+		comment = append(comment, strings.TrimSpace(strings.TrimPrefix(line, "#")))
+	}
+	title, _, _ := strings.Cut(strings.Join(comment, " "), ". ")
+	return scenario{Name: name, Title: strings.TrimSuffix(title, "."), Quick: slices.Contains(comment, "quick"), text: text}
+}
+
+// word returns the first argument of a command's first line in the script.
+func (s *scenario) word(command string) string {
+	m := regexp.MustCompile(`(?m)^` + command + `(?:[ \t]+(\S+))?`).FindStringSubmatch(s.text)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+func (s *scenario) uses(command string) bool {
+	return regexp.MustCompile(`(?m)^` + command + `\b`).MatchString(s.text)
+}
+
+// maker returns the scenario that saves the state.
+func maker(state string) (scenario, error) {
+	all, err := allScenarios()
+	if err != nil {
+		return scenario{}, err
+	}
+	for _, s := range all {
+		if s.word("save") == state {
+			return s, nil
+		}
+	}
+	return scenario{}, fmt.Errorf("no scenario saves the state %q", state)
+}
+
+// firstState is a disk that was never booted, with a TPM that was never used.
+const firstState = "image"
+
+// stateKey is the hash of all that a saved node comes from: packages, scripts, QEMU.
+func (l *laboratory) stateKey(ctx context.Context, state string) (string, error) {
+	if state == firstState {
+		disk, err := l.image(ctx)
+		return contentKey(disk, l.qemu, guestFile("agent")), err
+	}
+	s, err := maker(state)
+	if err != nil {
+		return "", err
+	}
+	before, err := l.stateKey(ctx, s.word("from"))
+	if err != nil {
+		return "", err
+	}
+	parts := []string{before, s.text}
+	if s.uses("unpack") {
+		parts = append(parts, l.payloadKey)
+	}
+	return contentKey(parts...), nil
+}
+
+// state returns the folder of a saved node. Where the cache does not have it, the scenario that
+// saves it is run.
+func (l *laboratory) state(ctx context.Context, name string) (string, error) {
+	l.mu.Lock()
+	if l.saving == nil {
+		l.saving = make(map[string]*sync.Mutex)
+	}
+	if l.saving[name] == nil {
+		l.saving[name] = new(sync.Mutex)
+	}
+	lock := l.saving[name]
+	l.mu.Unlock()
+	lock.Lock()
+	defer lock.Unlock()
+
+	key, err := l.stateKey(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(l.cache, name+"-"+key)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if name == firstState {
+		disk, err := l.image(ctx)
+		if err != nil {
+			return "", err
+		}
+		return dir, newNode(ctx, disk, dir)
+	}
+	s, err := maker(name)
+	if err != nil {
+		return "", err
+	}
+	if r := l.tell(ctx, s); r.Failed != "" {
+		return "", fmt.Errorf("the scenario %s, which makes %s nodes, failed: %s", s.Name, name, r.Failed)
+	}
+	return dir, nil
+}
+
+// keepState puts a node that is off into the cache. It may be there: then it is as good.
+func (l *laboratory) keepState(ctx context.Context, n *node, name string) error {
+	key, err := l.stateKey(ctx, name)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(l.cache, name+"-"+key)
+	if err := os.Rename(n.dir, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}

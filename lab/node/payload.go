@@ -1,0 +1,124 @@
+package main
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// payloadSize is the size of every node's second disk: a node that was frozen with one can go on
+// with another.
+const payloadSize = 256 * mib
+
+// prepare looks up versions, and packs the second disk: bootseal's package and those that
+// scenarios install.
+func (l *laboratory) prepare(ctx context.Context, deb string) error {
+	var err error
+	if l.cache == "" {
+		if l.cache, err = defaultCache(); err != nil {
+			return err
+		}
+	}
+	if l.kernels, err = findKernels(ctx); err != nil {
+		return err
+	}
+	version, err := exec.CommandContext(ctx, "qemu-system-x86_64", "--version").Output()
+	if err != nil {
+		return fmt.Errorf("ask QEMU for its version (install qemu-system-x86): %w", err)
+	}
+	l.qemu = string(version)
+	debs, err := l.download(ctx, l.kernels.New)
+	if err != nil {
+		return err
+	}
+	files := map[string]string{"kernel.deb": debs}
+	if deb != "" {
+		files["bootseal.deb"] = deb
+	}
+	l.payload = filepath.Join(l.work, "payload.tar")
+	l.payloadKey, err = pack(l.payload, files)
+	return err
+}
+
+func defaultCache() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("%w; name a folder with -cache", err)
+	}
+	return filepath.Join(dir, "bootseal", "lab", "node"), nil
+}
+
+// download returns the file of a package of the version that apt would install.
+func (l *laboratory) download(ctx context.Context, name string) (string, error) {
+	uri, err := exec.CommandContext(ctx, "apt-get", "download", "--print-uris", name).Output()
+	if err != nil {
+		return "", fmt.Errorf("look up the package %s (run apt-get update?): %w", name, err)
+	}
+	fields := strings.Fields(string(uri)) // 'URL' FILE SIZE HASH
+	if len(fields) < 4 {
+		return "", fmt.Errorf("look up the package %s: apt-get answers %q", name, uri)
+	}
+	folder := filepath.Join(l.cache, "debs")
+	file := filepath.Join(folder, fields[1])
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	c := exec.CommandContext(ctx, "apt-get", "download", "-q", name)
+	c.Dir = folder
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("download the package %s: %w: %s", name, err, out)
+	}
+	return file, nil
+}
+
+// pack makes the disk, and returns the hash of what is on it.
+func pack(path string, files map[string]string) (string, error) {
+	out, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	defer out.Close()
+	hash := sha256.New()
+	w := tar.NewWriter(io.MultiWriter(out, hash))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := packFile(w, name, files[name]); err != nil {
+			return "", err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return "", err
+	}
+	if info, err := out.Stat(); err != nil || info.Size() > payloadSize {
+		return "", fmt.Errorf("the nodes' second disk has %d bytes, more than its %d: %v", info.Size(), payloadSize, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8]), out.Truncate(payloadSize)
+}
+
+func packFile(w *tar.Writer, name, path string) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: info.Size(), Typeflag: tar.TypeReg}); err != nil {
+		return err
+	}
+	_, err = io.Copy(w, in)
+	return err
+}
