@@ -72,6 +72,19 @@ func InstalledVersion(ctx context.Context, name string) (string, error) {
 	return strings.TrimSpace(v), nil
 }
 
+// CandidateVersion is the version of a package that apt would install.
+func CandidateVersion(ctx context.Context, name string) (string, error) {
+	out, err := output(ctx, "apt-cache", "show", "--no-all-versions", name)
+	if err != nil {
+		return "", fmt.Errorf("look up the package %s (run apt-get update?): %w", name, err)
+	}
+	m := regexp.MustCompile(`(?m)^Version: (.*)$`).FindStringSubmatch(out)
+	if m == nil {
+		return "", fmt.Errorf("look up the package %s: apt-cache answers %q", name, out)
+	}
+	return m[1], nil
+}
+
 var cloudKernel = regexp.MustCompile(`^linux-image-([0-9]+\.[0-9]+\.[0-9].*)-cloud-amd64$`)
 
 // CloudKernels returns the packages of the signed cloud kernels that apt knows of a series

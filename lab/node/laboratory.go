@@ -32,6 +32,7 @@ type laboratory struct {
 
 	mu     sync.Mutex
 	saving map[string]*sync.Mutex // by state: two scenarios can want the same at a time
+	told   map[string]func() result
 }
 
 // scenario is a script, one file.
@@ -156,7 +157,7 @@ func (l *laboratory) state(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if r := l.tell(ctx, s); r.Failed != "" {
+	if r := l.once(ctx, s); r.Failed != "" {
 		return "", fmt.Errorf("the scenario %s, which makes %s nodes, failed: %s", s.Name, name, r.Failed)
 	}
 	return dir, nil

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,6 +32,7 @@ type flags struct {
 	run, keep, cache, deb string
 	list, verbose, quick  bool
 	patience              time.Duration
+	atATime               int
 }
 
 func main() {
@@ -44,13 +44,14 @@ func main() {
 	flag.StringVar(&f.deb, "deb", "", "bootseal's Debian package (default: what make deb makes)")
 	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
+	flag.IntVar(&f.atATime, "j", 1, "`scenarios` that run at a time; each takes a processor and 1 GiB")
 	flag.DurationVar(&f.patience, "patience", 10*time.Minute, "`time` that a node may take to do what is waited for")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if flag.NArg() > 0 {
+	if flag.NArg() > 0 || f.atATime < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -89,15 +90,12 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err := l.prepare(ctx, f.deb); err != nil {
 		return false, err
 	}
-	passed := true
-	for _, s := range chosen {
-		if ctx.Err() != nil {
-			return false, errors.New("interrupted")
-		}
-		r := l.tell(ctx, s)
-		passed = passed && r.Failed == ""
+	report, err := l.all(ctx, chosen, f.atATime)
+	if err != nil {
+		return false, err
 	}
-	return passed, nil
+	report.print(out)
+	return report.passed(), nil
 }
 
 func (f *flags) choose() ([]scenario, error) {

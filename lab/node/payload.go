@@ -40,13 +40,37 @@ func (l *laboratory) prepare(ctx context.Context, deb string) error {
 	if err != nil {
 		return err
 	}
-	files := map[string]string{"kernel.deb": debs}
-	if deb != "" {
-		files["bootseal.deb"] = deb
+	if deb == "" {
+		if deb, err = l.build(ctx); err != nil {
+			return err
+		}
 	}
+	files := map[string]string{"kernel.deb": debs, "bootseal.deb": deb}
 	l.payload = filepath.Join(l.work, "payload.tar")
 	l.payloadKey, err = pack(l.payload, files)
 	return err
+}
+
+// build makes bootseal's package of this checkout. The same sources make the same bytes, of
+// whatever commit, so that nodes which were saved with them are good.
+func (l *laboratory) build(ctx context.Context) (string, error) {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("find bootseal's sources (run this in a checkout): %w", err)
+	}
+	l.say("build bootseal's Debian package")
+	dir := filepath.Join(l.work, "deb")
+	c := exec.CommandContext(ctx, "packaging/deb", dir)
+	c.Dir = strings.TrimSpace(string(root))
+	c.Env = append(os.Environ(), "VERSION=0~lab", "SOURCE_DATE_EPOCH=1700000000", "GOFLAGS=-buildvcs=false")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build bootseal's Debian package: %w: %s", err, out)
+	}
+	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err != nil || len(debs) != 1 {
+		return "", fmt.Errorf("build bootseal's Debian package: there are %d files", len(debs))
+	}
+	return debs[0], nil
 }
 
 func defaultCache() (string, error) {

@@ -44,6 +44,7 @@ func (l *laboratory) commands() map[string]func(ts *testscript.TestScript, neg b
 		{"off", 0, "", (*story).powerOff},
 		{"expect", 1, "PATTERN", (*story).expect},
 		{"type", 1, "TEXT", (*story).typeLine},
+		{"type-file", 1, "FILE", (*story).typeFile},
 		{"keys", -1, "KEY...", (*story).keys},
 		{"opened", 0, "", (*story).opened},
 		{"locked", 0, "", (*story).locked},
@@ -139,6 +140,11 @@ func (s *story) expect(ts *testscript.TestScript, args []string) error {
 
 func (s *story) typeLine(_ *testscript.TestScript, args []string) error {
 	return s.node.enter(args[0] + "\r")
+}
+
+// typeFile types what a command of the node printed, such as a recovery key.
+func (s *story) typeFile(ts *testscript.TestScript, args []string) error {
+	return s.node.enter(strings.TrimSpace(ts.ReadFile(args[0])) + "\r")
 }
 
 // keyCodes are what a serial terminal sends.

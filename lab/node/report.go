@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/bootseal/bootseal/lab"
+	"github.com/bootseal/bootseal/lab/matrix"
+)
+
+// report is what a run has to say.
+type report struct {
+	results []result
+	boots   matrix.Report
+}
+
+func (r *report) passed() bool {
+	return !slices.ContainsFunc(r.results, func(r result) bool { return r.Failed != "" })
+}
+
+// all runs scenarios, some at a time, in their order.
+func (l *laboratory) all(ctx context.Context, chosen []scenario, atATime int) (*report, error) {
+	versions, err := l.versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &report{results: make([]result, len(chosen))}
+	out.boots.Versions = versions
+	slots := make(chan struct{}, atATime)
+	var all sync.WaitGroup
+	for i, s := range chosen {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			out.results[i] = l.once(ctx, s)
+		})
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted")
+	}
+	for _, r := range out.results {
+		out.boots.Scenarios = append(out.boots.Scenarios, matrix.Chain{Name: r.Name, Chain: r.Title, Rows: r.rows})
+	}
+	return out, nil
+}
+
+// once runs a scenario, unless it was run already because another begins where it ends.
+func (l *laboratory) once(ctx context.Context, s scenario) result {
+	l.mu.Lock()
+	if l.told == nil {
+		l.told = make(map[string]func() result)
+	}
+	if l.told[s.Name] == nil {
+		l.told[s.Name] = sync.OnceValue(func() result { return l.tell(ctx, s) })
+	}
+	tell := l.told[s.Name]
+	l.mu.Unlock()
+	return tell()
+}
+
+// versions are of all that boots: packages of this machine, and those in the node.
+func (l *laboratory) versions(ctx context.Context) ([]matrix.Version, error) {
+	var out []matrix.Version
+	for _, name := range []string{"qemu-system-x86", "ovmf", "mmdebstrap", "cryptsetup-bin", "swtpm"} {
+		v, err := lab.InstalledVersion(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, matrix.Version{Package: name, Version: v})
+	}
+	for _, name := range append([]string{l.kernels.Old, l.kernels.New}, nodePackages...) {
+		v, err := lab.CandidateVersion(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, matrix.Version{Package: name, Version: v})
+	}
+	return out, nil
+}
+
+// print prints Markdown: what passed, how long it took, and how predictions came out.
+func (r *report) print(w io.Writer) {
+	fmt.Fprintln(w, "| scenario | | seconds |\n|---|---|---|")
+	for _, res := range r.results {
+		word := "passed"
+		if res.Failed != "" {
+			word = "FAILED"
+		}
+		fmt.Fprintf(w, "| %s: %s | %s | %.0f |\n", res.Name, res.Title, word, res.Seconds)
+	}
+	fmt.Fprintln(w)
+	for _, res := range r.results {
+		if res.Failed != "" {
+			fmt.Fprintf(w, "%s: %s\nAll about it is in %s.\n\n", res.Name, res.Failed, res.Kept)
+		}
+	}
+	r.boots.Print(w)
+}
