@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,19 @@ type Signer struct{ dir string }
 
 // snakeoil is the key and the certificate; the key's passphrase is its name.
 const snakeoil = "/usr/share/ovmf/PkKek-1-snakeoil"
+
+// SnakeoilCertificate is the certificate of the [Signer]'s key, in DER.
+func SnakeoilCertificate() ([]byte, error) {
+	text, err := os.ReadFile(snakeoil + ".pem")
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("%s.pem has no certificate", snakeoil)
+	}
+	return block.Bytes, nil
+}
 
 // NewSigner keeps its files in a folder.
 func NewSigner(ctx context.Context, dir string) (*Signer, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/efivars"
 	"github.com/bootseal/bootseal/internal/utf16le"
 )
 
@@ -35,6 +36,16 @@ func (m *Machine) PutBootVariable(name, vendor string, data []byte) error {
 		return fmt.Errorf("put the variable %s: %w", name, err)
 	}
 	return os.WriteFile(m.variableStore(), flash, 0o644)
+}
+
+// EnrollMOK has shim trust a certificate, in DER, as MokManager does: in its own name. It is the
+// first that is enrolled.
+func (m *Machine) EnrollMOK(certificate []byte) error {
+	owner, err := eventlog.ParseGUID(efivars.Shim)
+	if err != nil {
+		return err
+	}
+	return m.PutBootVariable("MokList", efivars.Shim, efivars.CertificateList(owner, certificate))
 }
 
 func appendVariable(flash []byte, name, vendor string, data []byte) error {

@@ -45,7 +45,11 @@ func (l *laboratory) prepare(ctx context.Context, deb string) error {
 			return err
 		}
 	}
-	files := map[string]string{"kernel.deb": debs, "bootseal.deb": deb}
+	changed, err := l.changedGRUB(ctx)
+	if err != nil {
+		return err
+	}
+	files := map[string]string{"kernel.deb": debs, "bootseal.deb": deb, "grub-changed.efi": changed}
 	l.payload = filepath.Join(l.work, "payload.tar")
 	l.payloadKey, err = pack(l.payload, files)
 	return err

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/bootseal/bootseal/lab"
 	"github.com/bootseal/bootseal/lab/matrix"
 )
 
@@ -261,14 +259,3 @@ func nodeCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
-
-// newNode is the state "image": a disk that was never booted, with empty TPM.
-func newNode(ctx context.Context, disk, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := overlay(ctx, disk, "raw", dir); err != nil {
-		return err
-	}
-	return copyFile(filepath.Join(lab.Firmware, string(lab.MicrosoftKeys)), filepath.Join(dir, varsFile))
-}

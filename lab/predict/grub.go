@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/bootseal/bootseal/internal/efivars"
@@ -63,7 +60,7 @@ func grubFirmware(p *parts) (scenario, error) {
 	if err != nil {
 		return scenario{}, err
 	}
-	certificate, err := snakeoilCertificate()
+	certificate, err := lab.SnakeoilCertificate()
 	if err != nil {
 		return scenario{}, err
 	}
@@ -84,19 +81,6 @@ func grubFirmware(p *parts) (scenario, error) {
 			{Change: "nothing, with that key"},
 		},
 	}, nil
-}
-
-// snakeoilCertificate is any certificate that neither the firmware nor shim knows, in DER.
-func snakeoilCertificate() ([]byte, error) {
-	text, err := os.ReadFile("/usr/share/ovmf/PkKek-1-snakeoil.pem")
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("OVMF's test certificate is not PEM")
-	}
-	return block.Bytes, nil
 }
 
 // grubenv is an environment block, which has 1024 bytes.

@@ -59,11 +59,8 @@ func (s step) apply(ctx context.Context, m *lab.Machine, disk lab.Image) error {
 	if s.Enroll == nil {
 		return nil
 	}
-	return m.PutBootVariable("MokList", efivars.Shim, efivars.CertificateList(shimOwner, s.Enroll))
+	return m.EnrollMOK(s.Enroll)
 }
-
-// shimOwner is efivars.Shim as a GUID in memory: MokManager enrolls in its own name.
-var shimOwner = [16]byte{0x50, 0xab, 0x5d, 0x60, 0x46, 0xe0, 0x00, 0x43, 0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23}
 
 // setvar is a line of a guest's script that writes a variable, given with its attributes.
 func setvar(name, vendor string, contents []byte) string {
