@@ -72,17 +72,22 @@ func InstalledVersion(ctx context.Context, name string) (string, error) {
 	return strings.TrimSpace(v), nil
 }
 
-// CandidateVersion is the version of a package that apt would install.
-func CandidateVersion(ctx context.Context, name string) (string, error) {
-	out, err := output(ctx, "apt-cache", "show", "--no-all-versions", name)
+// CandidateVersions are the versions of packages that apt would install.
+func CandidateVersions(ctx context.Context, names ...string) (map[string]string, error) {
+	text, err := output(ctx, "apt-cache", append([]string{"show", "--no-all-versions"}, names...)...)
 	if err != nil {
-		return "", fmt.Errorf("look up the package %s (run apt-get update?): %w", name, err)
+		return nil, fmt.Errorf("look up versions of packages (run apt-get update?): %w", err)
 	}
-	m := regexp.MustCompile(`(?m)^Version: (.*)$`).FindStringSubmatch(out)
-	if m == nil {
-		return "", fmt.Errorf("look up the package %s: apt-cache answers %q", name, out)
+	out := make(map[string]string)
+	for _, m := range regexp.MustCompile(`(?m)^Package: (.*)\n(?:.+\n)*?Version: (.*)$`).FindAllStringSubmatch(text, -1) {
+		out[m[1]] = m[2]
 	}
-	return m[1], nil
+	for _, name := range names {
+		if out[name] == "" {
+			return nil, fmt.Errorf("look up the package %s: apt knows no version (run apt-get update?)", name)
+		}
+	}
+	return out, nil
 }
 
 var cloudKernel = regexp.MustCompile(`^linux-image-([0-9]+\.[0-9]+\.[0-9].*)-cloud-amd64$`)

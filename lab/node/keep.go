@@ -14,9 +14,12 @@ import (
 	"github.com/bootseal/bootseal/pcr"
 )
 
-func (s *story) heard(line string, at time.Duration) {
+// heard takes a line of the node's console.
+func (s *story) heard(line string, _ time.Duration) { s.tellLine(line) }
+
+func (s *story) tellLine(line string) {
 	if s.l.watch != nil {
-		s.l.watch(s.name, line, at)
+		s.l.watch(s.name, line)
 	}
 }
 

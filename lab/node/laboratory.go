@@ -27,7 +27,7 @@ type laboratory struct {
 	payload           string // the second disk of every node
 	payloadKey        string
 	patience          time.Duration
-	watch             func(scenario, line string, at time.Duration) // gets the consoles, or is nil
+	watch             func(scenario, line string) // gets the consoles, or is nil
 	say               func(string)
 
 	mu     sync.Mutex

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -30,7 +31,9 @@ Flags:
 
 type flags struct {
 	run, keep, cache, deb string
+	picture               string
 	list, verbose, quick  bool
+	beside                bool
 	patience              time.Duration
 	atATime               int
 }
@@ -41,6 +44,8 @@ func main() {
 	flag.BoolVar(&f.list, "list", false, "print the scenarios, and boot nothing")
 	flag.BoolVar(&f.quick, "quick", false, "only those whose first line says that they are quick")
 	flag.BoolVar(&f.verbose, "v", false, "print what the scripts do, and the consoles")
+	flag.BoolVar(&f.beside, "beside", false, "run all at a time, and show their consoles side by side")
+	flag.StringVar(&f.picture, "picture", "", "with -beside: write what the consoles show at the end as SVG to this `file`")
 	flag.StringVar(&f.deb, "deb", "", "bootseal's Debian package (default: what make deb makes)")
 	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
@@ -55,7 +60,7 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	passed, err := f.do(ctx, os.Stdout, os.Stderr)
 	if err != nil {
@@ -81,7 +86,16 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	}
 	l := &laboratory{keep: f.keep, cache: f.cache, patience: f.patience, say: sayer(progress)}
 	if f.verbose {
-		l.watch = func(scenario, line string, at time.Duration) { l.say(scenario + " | " + line) }
+		l.watch = func(scenario, line string) { l.say(scenario + " | " + printable(line)) }
+	}
+	var columns *besides
+	done := make(chan struct{})
+	var drawing sync.WaitGroup
+	if f.beside {
+		columns = newBesides(out, chosen)
+		l.watch, l.say = columns.add, func(string) {}
+		drawing.Go(func() { columns.show(done) })
+		f.atATime = max(f.atATime, len(chosen))
 	}
 	if l.work, err = os.MkdirTemp("", "lab-node-"); err != nil {
 		return false, err
@@ -94,8 +108,13 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	report.print(out)
-	return report.passed(), nil
+	close(done)
+	drawing.Wait()
+	if columns == nil {
+		report.print(out)
+		return report.passed(), nil
+	}
+	return report.passed(), columns.end(report, f.picture)
 }
 
 func (f *flags) choose() ([]scenario, error) {

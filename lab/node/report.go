@@ -73,12 +73,13 @@ func (l *laboratory) versions(ctx context.Context) ([]matrix.Version, error) {
 		}
 		out = append(out, matrix.Version{Package: name, Version: v})
 	}
-	for _, name := range append([]string{l.kernels.Old, l.kernels.New}, nodePackages...) {
-		v, err := lab.CandidateVersion(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, matrix.Version{Package: name, Version: v})
+	inside := append([]string{l.kernels.Old, l.kernels.New}, nodePackages...)
+	candidates, err := lab.CandidateVersions(ctx, inside...)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range inside {
+		out = append(out, matrix.Version{Package: name, Version: candidates[name]})
 	}
 	return out, nil
 }

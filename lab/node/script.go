@@ -249,8 +249,12 @@ func nodeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	for i, a := range args {
 		quoted[i] = quote(a)
 	}
+	s.tellLine("$ " + strings.Join(args, " "))
 	a, err := s.node.do(s.ctx, strings.Join(quoted, " "))
 	ts.Check(err)
+	for _, line := range strings.Split(strings.TrimSpace(a.stdout+a.stderr), "\n") {
+		s.tellLine(line)
+	}
 	fmt.Fprint(ts.Stdout(), a.stdout)
 	fmt.Fprint(ts.Stderr(), a.stderr)
 	if neg != (a.code != 0) {
