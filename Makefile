@@ -2,7 +2,7 @@
 
 FUZZTIME ?= 20s
 
-.PHONY: demo deb deb-test test lint fuzz bench bench-swtpm conformance interop lab-predict
+.PHONY: demo deb deb-test test lint fuzz bench bench-swtpm conformance interop lab lab-quick lab-predict
 
 demo: ## the whole story in a few seconds
 	go run ./cmd/bootseal demo
@@ -40,3 +40,11 @@ interop: ## swtpm's and tpm2 tools, and QEMU with real firmware, on the vTPM; in
 lab-predict: ## new boots under QEMU, predicted and compared; ARGS="-run grub"; installs what it needs
 	conformance/install qemu-system-x86 ovmf mtools dosfstools gdisk busybox-static binutils sbsigntool openssl e2fsprogs xz-utils
 	go run ./lab/predict $(ARGS)
+
+lab: ## stories of a Debian node in LUKS2, each with real boots; ARGS="-run upgrade -v"; installs what it needs
+	lab/node/install
+	go run ./lab/node $(ARGS)
+
+lab-quick: ## those that every change has to pass
+	lab/node/install
+	go run ./lab/node -quick $(ARGS)
