@@ -108,7 +108,7 @@ func orNothing(fallback string) string {
 func tokenWords(w Way) string {
 	s := fmt.Sprintf("token %d", w.Tokens[0])
 	if w.Label != "" {
-		s += fmt.Sprintf(" (%s)", w.Label)
+		s += fmt.Sprintf(" (%s)", short(w.Label))
 	}
 	if w.PIN {
 		s += ", with the PIN"

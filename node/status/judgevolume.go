@@ -1,7 +1,6 @@
 package status
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -140,7 +139,7 @@ func tokenText(t *enrollment.Token, v *Volume, now bool) (string, bool) {
 	s := t.SystemdTPM2()
 	text := fmt.Sprintf("%d: %s %s", t.ID, bankOf(s), s.PCRs)
 	if t.Expect != nil {
-		text += ", " + t.Expect.Label
+		text += ", " + short(t.Expect.Label)
 	}
 	if s.PIN {
 		text += ", PIN"
@@ -180,7 +179,7 @@ func judgeNote(v *Volume) []Line {
 	case n.By == volumes.ByToken:
 		l.Says = fmt.Sprintf("by the TPM, token %d", *n.Token)
 		if n.Label != "" {
-			l.Says += " (" + n.Label + ")"
+			l.Says += " (" + short(n.Label) + ")"
 		}
 		return []Line{l}
 	case n.By == volumes.ByRecoveryKey:
@@ -236,12 +235,12 @@ func judgeNext(f *Facts, v *Volume) []Line {
 	for i, w := range c.Ways {
 		switch {
 		case w.Default || c.Ways[i].Outcome == Halts && w.Verdict == Bad:
-			lines = append(lines, Line{What: "next boot", Verdict: w.Verdict, Says: w.Says, More: append([]string{cmp.Or(w.Entry, w.Name)}, w.Why...), Remedy: w.Remedy})
+			lines = append(lines, Line{What: "next boot", Verdict: w.Verdict, Says: w.Says, More: moreAbout(&w), Remedy: w.Remedy})
 		case w.Outcome == Opens:
 			opened++
 		case w.Outcome != Halts:
 			others.Verdict = others.Verdict.Worse(w.Verdict)
-			others.More = append(others.More, w.Name+": "+w.Says)
+			others.More = append(others.More, short(w.Name)+": "+w.Says)
 		}
 	}
 	if total := opened + len(others.More); total > 0 {
@@ -249,6 +248,14 @@ func judgeNext(f *Facts, v *Volume) []Line {
 		lines = append(lines, others)
 	}
 	return lines
+}
+
+// moreAbout names a way, unless its token's label did, and says why no token is for it.
+func moreAbout(w *Checked) []string {
+	if name := short(w.Name); w.Outcome != Opens || name != short(w.Label) {
+		return append([]string{name}, w.Why...)
+	}
+	return w.Why
 }
 
 func judgeFallback(v *Volume) Line {

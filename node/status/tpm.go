@@ -122,7 +122,7 @@ func judgeTPM(t *TPM) []Line {
 		name += " " + t.Model
 	}
 	return []Line{
-		{What: "TPM", Verdict: OK, Says: fmt.Sprintf("%s, firmware %s, TPM %s", name, t.Firmware, t.Spec)},
+		{What: "model", Verdict: OK, Says: fmt.Sprintf("%s, firmware %s, TPM %s", name, t.Firmware, t.Spec)},
 		judgeBanks(t.Banks),
 	}
 }

@@ -1,0 +1,20 @@
+package status
+
+import "testing"
+
+func TestShort(t *testing.T) {
+	for _, c := range []struct{ name, want string }{
+		{"Boot0002 UEFI Misc Device, shim, GRUB, Debian GNU/Linux, with Linux 6.1.0-56, Linux 6.1.0-56", "Debian GNU/Linux, with Linux 6.1.0-56"},
+		{"Boot0003 debian, shim, GRUB, Debian GNU/Linux, Linux 6.1.0-56", "Debian GNU/Linux, Linux 6.1.0-56"},
+		{"Boot0002 UEFI Misc Device, systemd-boot, entry debian-56.conf, Linux 6.1.0-56", "entry debian-56.conf, Linux 6.1.0-56"},
+		{"fallback, unified kernel image /EFI/BOOT/BOOTX64.EFI, Linux 6.1.0-56", "unified kernel image /EFI/BOOT/BOOTX64.EFI, Linux 6.1.0-56"},
+		{"Boot0099 Linux EFI stub, Linux 6.1.0-56", "Linux 6.1.0-56"},
+		{"Boot0001 shim", "Boot0001 shim"},
+		{"kernel 54", "kernel 54"},
+		{"", ""},
+	} {
+		if got := short(c.name); got != c.want {
+			t.Errorf("%s: %q: want %q", c.name, got, c.want)
+		}
+	}
+}
