@@ -82,6 +82,7 @@ bad input, no TPM).`,
 		a.reboot(),
 		a.status(),
 		a.unlock(),
+		a.unenroll(),
 		a.version(),
 		a.vtpm(),
 	)

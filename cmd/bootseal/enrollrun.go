@@ -42,7 +42,7 @@ func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
 	}
 	defer added.Clear()
 	if err := a.complete(ctx, e, added); err != nil {
-		return added.Undo(ctx, err, open.passphrase)
+		return added.Undo(ctx, errors.Join(err, e.unlist()), open.passphrase)
 	}
 	e.writeExpected(added)
 	e.keepSecret(added)
@@ -130,6 +130,14 @@ func (a *app) complete(ctx context.Context, e *enrolling, added *enroll.Added) e
 		return a.showRecoveryKey(e, added.Recovery)
 	}
 	return nil
+}
+
+// unlist takes the volume out of the machine's list again, if it was not enrolled before.
+func (e *enrolling) unlist() error {
+	if _, is := enroll.Enrolled(e.now); is {
+		return nil
+	}
+	return enroll.Forget(e.flags.volume.list, e.header.UUID)
 }
 
 // fill says in the report what was added.
