@@ -59,6 +59,9 @@ func (s *Sealed) Check() error {
 	if err != nil {
 		return err
 	}
+	if withoutPolicy(pub) && s.Policy.unconditional() {
+		return nil
+	}
 	want, err := Digest(s.Policy)
 	if err != nil {
 		return fmt.Errorf("sealed object: %w", err)
@@ -67,6 +70,12 @@ func (s *Sealed) Check() error {
 		return fmt.Errorf("sealed object: its policy digest is %x, that of the policy stored beside it %x", have, want)
 	}
 	return nil
+}
+
+// withoutPolicy reports whether an object has no policy, but an authValue, as clevis makes
+// them without PCRs: nothing made here.
+func withoutPolicy(pub *tpm2.TPMTPublic) bool {
+	return len(pub.AuthPolicy.Buffer) == 0 && pub.ObjectAttributes.UserWithAuth
 }
 
 // public parses and checks the object's public area.
