@@ -14,6 +14,7 @@
 //	luks                   LUKS2 headers and the tokens in them, read-only
 //	luks/cryptsetup        changes volumes, with the program
 //	luks/recoverykey       keys that people write down
+//	node/adopt             opens volumes by the tokens of clevis and systemd-cryptenroll
 //	node/enroll            puts a volume's key into a TPM, and takes it out: all or nothing
 //	node/plan              which PCRs to seal to, and which tokens a volume should have
 //	node/state             the folder with what belongs to a node's volumes

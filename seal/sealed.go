@@ -43,6 +43,16 @@ func (s *Sealed) Name() (Name, error) {
 	return name.Buffer, nil
 }
 
+// AuthPolicy returns the object's policy digest; it is empty where the object has none. It
+// fails where Public is damaged.
+func (s *Sealed) AuthPolicy() ([]byte, error) {
+	pub, err := s.public()
+	if err != nil {
+		return nil, err
+	}
+	return pub.AuthPolicy.Buffer, nil
+}
+
 // Check reports what is wrong with the data, as far as that can be seen without a
 // TPM: above all, whether the object really has the policy that stands beside it.
 func (s *Sealed) Check() error {

@@ -71,6 +71,7 @@ bad input, no TPM).`,
 	completeWords(root, "tpm", "device:", "swtpm:", "embedded:")
 	root.AddCommand(
 		a.check(),
+		a.adopt(),
 		a.demo(),
 		a.enroll(),
 		a.explain(),

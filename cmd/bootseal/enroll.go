@@ -113,6 +113,8 @@ type enrolling struct {
 	choice  plan.Choice
 	req     enroll.Request
 	report  enrolled
+	// after, if it is set, is done when all that is new is final.
+	after func(*enroll.Added) error
 }
 
 // enrolled is "enroll -o json".
@@ -197,7 +199,7 @@ func (a *app) examine(ctx context.Context, e *enrolling, device string) error {
 	}
 	e.now = enrollment.Inspect(e.header)
 	e.report.Device, e.report.UUID = e.machine.Volume.Path(), e.header.UUID
-	if err := enroll.Check(e.header, device, 1, 2); err != nil {
+	if err := enroll.Check(e.header, device, 0, 0); err != nil {
 		return err
 	}
 	if e.header.Stale != nil {

@@ -71,6 +71,9 @@ func (a *app) printEnrolled(e *enrolling) error {
 	if r.Removed != nil {
 		fmt.Fprintf(a.out, "Removed what that replaces: keyslots %v, tokens %v.\n", r.Removed.Keyslots, r.Removed.Tokens)
 	}
+	if r.Keyslot == nil { // nothing was added, only something old removed
+		return nil
+	}
 	if r.Verified {
 		fmt.Fprintln(a.out, paint.paint(green, fmt.Sprintf("Enrolled: for the running boot the TPM gave out the key, and it opened keyslot %d.", *r.Keyslot)))
 	} else {

@@ -50,6 +50,9 @@ func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
 		return err
 	}
 	e.fill(added)
+	if e.after != nil {
+		return e.after(added)
+	}
 	return a.replaceOld(ctx, e, added)
 }
 
@@ -171,7 +174,7 @@ func (a *app) replaceOld(ctx context.Context, e *enrolling, added *enroll.Added)
 	}
 	passphrase := luks.Passphrase(added.Secret())
 	defer clear(passphrase)
-	if err := enroll.Remove(ctx, &e.machine, old, passphrase); err != nil {
+	if err := enroll.Remove(ctx, &e.machine, e.header, old, passphrase); err != nil {
 		return fmt.Errorf("the volume is enrolled; remove what that replaces: %w", err)
 	}
 	e.report.Removed = &old

@@ -58,13 +58,19 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exitcode": exitCode, "waitsocket": waitSocket, "waittrace": waitTrace,
 			"boottpm": bootTPM, "luksfile": luksFile, "luksopens": luksOpens, "enrolled": enrolledHeader, "efivarfs": efivarfsFolder,
+			"stockopens": stockOpens,
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "cryptsetup" {
-				return false, fmt.Errorf("unknown condition %q", cond)
+			switch cond {
+			case "cryptsetup":
+				_, err := cryptsetup.Find(context.Background())
+				return err == nil, nil
+			case "tcti-swtpm":
+				return missing("/usr/lib/*/libtss2-tcti-swtpm.so.0") == "", nil
+			case "stocksystemd":
+				return stockMissing() == "", nil
 			}
-			_, err := cryptsetup.Find(context.Background())
-			return err == nil, nil
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})
 }

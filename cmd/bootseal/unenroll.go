@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/node/enroll"
 	"github.com/bootseal/bootseal/node/enrollment"
@@ -82,7 +83,7 @@ func (a *app) runUnenroll(ctx context.Context, f *unenrollFlags, device string) 
 		r.Recovery = e.Recovery
 	}
 	if !f.dryRun {
-		if err := a.takeOff(ctx, f, v, old, r); err != nil {
+		if err := a.takeOff(ctx, f, v, h, old, r); err != nil {
 			return err
 		}
 	}
@@ -94,7 +95,7 @@ func (a *app) runUnenroll(ctx context.Context, f *unenrollFlags, device string) 
 }
 
 // takeOff removes what is old, and then what the machine knows of the volume.
-func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volume, old enroll.Old, r *unenrolled) error {
+func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volume, h *luks.Header, old enroll.Old, r *unenrolled) error {
 	open, err := a.readPassphrase(ctx, v, f.keyFile, old.Keyslots...)
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volum
 	if r.Cleaned, err = enroll.Recover(ctx, m, open.passphrase); err != nil {
 		return err
 	}
-	if err := a.during("removing", func() error { return enroll.Remove(ctx, m, old, open.passphrase) }); err != nil {
+	if err := a.during("removing", func() error { return enroll.Remove(ctx, m, h, old, open.passphrase) }); err != nil {
 		return err
 	}
 	if err := kept.Remove(f.volume.state, r.UUID); err != nil {

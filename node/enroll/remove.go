@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,12 +75,18 @@ func sealed(e *enrollment.Enrollment, slot int) bool {
 	})
 }
 
-// Remove destroys the keyslots, then removes the tokens. First the passphrase must open a
-// keyslot that stays. It can be cut off, and then be done again.
-func Remove(ctx context.Context, m *Machine, old Old, remaining []byte) error {
+// Remove destroys the keyslots, then removes the tokens, which must be what they were in
+// the header from which old was worked out. First the passphrase must open a keyslot that
+// stays. It can be cut off, and then be done again.
+func Remove(ctx context.Context, m *Machine, was *luks.Header, old Old, remaining []byte) error {
 	h, err := m.Volume.Header()
 	if err != nil {
 		return err
+	}
+	for _, id := range old.Tokens {
+		if text, ok := h.Metadata.Tokens[id]; ok && !bytes.Equal(text, was.Metadata.Tokens[id]) {
+			return fmt.Errorf("remove token %d: it is another one now: another program changes the volume at this moment", id)
+		}
 	}
 	if _, err := Opens(ctx, m.Volume, remaining, old.Keyslots...); err != nil {
 		return err

@@ -46,18 +46,20 @@ func (a *Added) verify(ctx context.Context, req *Request, t *texts) error {
 
 // values are the PCRs of all boots as they are.
 func (a *Added) values() (pcr.Values, error) {
-	var selected map[pcr.Bank]pcr.Selection
+	selected := make(map[pcr.Bank]pcr.Selection)
 	for _, b := range a.Boots {
-		if selected == nil {
-			selected = make(map[pcr.Bank]pcr.Selection)
-		}
-		for i := range b.PCRs {
-			selected[b.Bank] = selected[b.Bank].With(i)
-		}
+		selected[b.Bank] = selected[b.Bank].Union(b.Policy(false).Selection().PCRs)
 	}
+	return readAll(a.machine, selected)
+}
+
+func readAll(m *Machine, selected map[pcr.Bank]pcr.Selection) (pcr.Values, error) {
 	out := make(pcr.Values)
 	for bank, s := range selected {
-		v, err := seal.ReadPCRs(a.machine.TPM, pcr.BankSelection{Bank: bank, PCRs: s})
+		if s == 0 {
+			continue
+		}
+		v, err := seal.ReadPCRs(m.TPM, pcr.BankSelection{Bank: bank, PCRs: s})
 		if err != nil {
 			return nil, err
 		}
@@ -88,4 +90,57 @@ func (a *Added) open(ctx context.Context, t *enrollment.Token, values pcr.Values
 	}
 	a.Opened = t.ID
 	return nil
+}
+
+// ErrClosed is returned where no token of bootseal's is for the PCRs as they are.
+var ErrClosed = errors.New("no token of bootseal's is for the PCRs as they are")
+
+// OpenNow has the TPM give out the passphrase of bootseal's keyslot by a token for the
+// running boot, and tries it. It fails with [ErrClosed], [seal.ErrPINRequired], and as
+// [seal.Unseal]. The caller zeroes the passphrase.
+func OpenNow(ctx context.Context, m *Machine, h *luks.Header, pin []byte) ([]byte, error) {
+	e := enrollment.Inspect(h)
+	own, _ := Enrolled(e)
+	values, err := currentValues(m, e)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range e.Opens(values) {
+		t := e.Token(id)
+		if !isFor(t.Token, own) {
+			continue
+		}
+		s, err := enrollment.Sealed(t.SystemdTPM2(), "the running boot", values)
+		if err != nil {
+			return nil, fmt.Errorf("token %d: %w", id, err)
+		}
+		if len(s.Parent.Name) == 0 {
+			if s.Parent, err = seal.MakeParent(m.TPM, nil, s.Parent.Template); err != nil {
+				return nil, err
+			}
+		}
+		secret, err := seal.Unseal(m.TPM, s, pin)
+		if err != nil {
+			return nil, fmt.Errorf("token %d: %w", id, err)
+		}
+		passphrase := luks.Passphrase(secret)
+		clear(secret)
+		if err := m.Volume.Test(ctx, passphrase, t.Token.Slots()[0]); err != nil {
+			clear(passphrase)
+			return nil, fmt.Errorf("token %d: %w", id, err)
+		}
+		return passphrase, nil
+	}
+	return nil, ErrClosed
+}
+
+// currentValues are the PCRs that any token looks at.
+func currentValues(m *Machine, e *enrollment.Enrollment) (pcr.Values, error) {
+	selected := make(map[pcr.Bank]pcr.Selection)
+	for i := range e.Tokens {
+		if s := e.Tokens[i].SystemdTPM2(); s != nil && s.Bank != 0 {
+			selected[s.Bank] = selected[s.Bank].Union(s.PCRs)
+		}
+	}
+	return readAll(m, selected)
 }
