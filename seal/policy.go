@@ -34,11 +34,6 @@ type Policy struct {
 	PIN bool `json:"pin,omitempty"`
 }
 
-// unconditional reports whether every boot of the TPM satisfies the policy.
-func (p Policy) unconditional() bool {
-	return p.Signed == nil && p.Guard == nil && !p.PIN && len(p.Branches) == 1 && len(p.Branches[0].PCRs) == 0
-}
-
 // Branch is one boot that opens the secret: the values of the PCRs that matter.
 // A branch without PCRs is every boot. It must be a policy's only branch, because
 // it would make all others pointless.

@@ -43,16 +43,6 @@ func (s *Sealed) Name() (Name, error) {
 	return name.Buffer, nil
 }
 
-// AuthPolicy returns the object's policy digest; it is empty where the object has none. It
-// fails where Public is damaged.
-func (s *Sealed) AuthPolicy() ([]byte, error) {
-	pub, err := s.public()
-	if err != nil {
-		return nil, err
-	}
-	return pub.AuthPolicy.Buffer, nil
-}
-
 // Check reports what is wrong with the data, as far as that can be seen without a
 // TPM: above all, whether the object really has the policy that stands beside it.
 func (s *Sealed) Check() error {
@@ -69,9 +59,6 @@ func (s *Sealed) Check() error {
 	if err != nil {
 		return err
 	}
-	if withoutPolicy(pub) && s.Policy.unconditional() {
-		return nil
-	}
 	want, err := Digest(s.Policy)
 	if err != nil {
 		return fmt.Errorf("sealed object: %w", err)
@@ -80,12 +67,6 @@ func (s *Sealed) Check() error {
 		return fmt.Errorf("sealed object: its policy digest is %x, that of the policy stored beside it %x", have, want)
 	}
 	return nil
-}
-
-// withoutPolicy reports whether an object has no policy, but an authValue, as clevis makes
-// them without PCRs: nothing made here.
-func withoutPolicy(pub *tpm2.TPMTPublic) bool {
-	return len(pub.AuthPolicy.Buffer) == 0 && pub.ObjectAttributes.UserWithAuth
 }
 
 // public parses and checks the object's public area.

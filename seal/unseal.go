@@ -80,9 +80,6 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig
 		return nil, err
 	}
 	defer flush(tpm, obj.handle)
-	if withoutPolicy(&obj.public) {
-		return openByAuth(tpm, k, obj)
-	}
 	session, err := startSession(tpm, tpm2.TPMSEPolicy, k, auth)
 	if err != nil {
 		return nil, err
@@ -99,20 +96,6 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig
 		return nil, &PolicyError{Err: fmt.Errorf("the session's policy digest is %x: want %x", have, want)}
 	}
 	return obj.unseal(tpm, session)
-}
-
-// openByAuth opens an object that has no policy and an empty authValue.
-func openByAuth(tpm transport.TPM, k, obj *key) ([]byte, error) {
-	session, err := startSession(tpm, tpm2.TPMSEHMAC, k, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer session.close(tpm)
-	rsp, err := tpm2.Unseal{ItemHandle: obj.authorize(session.encryptOut().last())}.Execute(tpm)
-	if err != nil {
-		return nil, explain("open the sealed object", err)
-	}
-	return rsp.OutData.Buffer, nil
 }
 
 // load loads the object into the TPM. The caller flushes it.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bootseal/bootseal/internal/secretmem"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/adopt"
 	"github.com/bootseal/bootseal/node/enroll"
@@ -21,6 +22,7 @@ type adoptFlags struct {
 	enrollFlags
 	oldPINFile string
 	signatures []string
+	pcrLock    string
 	removeOld  bool
 }
 
@@ -42,6 +44,9 @@ type adoptedToken struct {
 // "tpm2-signature=").
 var signatureFiles = []string{"/etc/systemd/tpm2-pcr-signature.json", "/run/systemd/tpm2-pcr-signature.json", "/usr/lib/systemd/tpm2-pcr-signature.json"}
 
+// pcrLockFile is where systemd-pcrlock keeps its policy (systemd-pcrlock(8)).
+const pcrLockFile = "/var/lib/systemd/pcrlock.json"
+
 func (a *app) adopt() *cobra.Command {
 	var flags adoptFlags
 	cmd := &cobra.Command{
@@ -55,13 +60,14 @@ stays, and goes on opening the volume for its PCRs, until --remove-old: that rem
 and keyslots, those that the TPM opened, after the new ones have been verified. It can be
 given at once, or in a second run, after a boot.
 
-A token of another kind (tang, sss, pcrlock), or one for other PCR values, is named and left. If
+A token of another kind (tang, sss), or one for other PCR values, is named and left. If
 there is no other, a passphrase is asked for.
 ` + machineHelp,
 		Example: `  bootseal adopt /dev/sda3
   bootseal adopt --remove-old --recovery-key-file recovery.txt /dev/vda2`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			secretmem.Protect()
 			tpm, err := a.openTPM()
 			if err != nil {
 				return err
@@ -78,6 +84,7 @@ there is no other, a passphrase is asked for.
 	flags.register(cmd)
 	cmd.Flags().StringVar(&flags.oldPINFile, "old-pin-file", "", "file with the PIN of the old token, - for standard input (default: ask)")
 	cmd.Flags().StringArrayVar(&flags.signatures, "signatures", nil, "policy signatures of systemd-measure for the old token (default: where systemd looks)")
+	cmd.Flags().StringVar(&flags.pcrLock, "pcrlock", pcrLockFile, "systemd-pcrlock's policy, for the old token")
 	cmd.Flags().BoolVar(&flags.removeOld, "remove-old", false, "remove the old tokens and their keyslots, after the new ones are verified")
 	return cmd
 }
@@ -164,19 +171,23 @@ func (a *app) takeOver(ctx context.Context, ad *adopting, open *opening) (err er
 // openOld tries each of the old tokens on the TPM, and returns the passphrase of the
 // first that opens its keyslot, nil for none.
 func (a *app) openOld(ctx context.Context, ad *adopting) (*opening, error) {
-	signatures, err := readSignatures(ad.flags.signatures)
-	if err != nil {
+	var keys adopt.Keys
+	var err error
+	if keys.Signatures, err = readSignatures(ad.flags.signatures); err != nil {
+		return nil, err
+	}
+	if keys.PCRLock, err = readPCRLock(ad.flags.pcrLock); err != nil {
 		return nil, err
 	}
 	var first *opening
 	for i := range ad.old {
 		t := &ad.old[i]
-		open, err := a.openOne(ctx, ad, t, signatures)
+		open, err := a.openOne(ctx, ad, t, keys)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			t.Reason = strings.TrimPrefix(err.Error(), t.Token.String()+": ")
+			t.Reason = strings.TrimPrefix(strings.TrimPrefix(err.Error(), t.Token.String()+": "), "unseal: ")
 			continue
 		}
 		t.Opened = true
@@ -189,19 +200,18 @@ func (a *app) openOld(ctx context.Context, ad *adopting) (*opening, error) {
 	return first, nil
 }
 
-func (a *app) openOne(ctx context.Context, ad *adopting, t *adoptedToken, signatures []pcrsig.File) (*opening, error) {
-	var pin []byte
+func (a *app) openOne(ctx context.Context, ad *adopting, t *adoptedToken, keys adopt.Keys) (*opening, error) {
 	if t.PIN && t.Cannot == "" {
 		var err error
 		if ad.flags.oldPINFile == "" {
 			fmt.Fprintf(a.err, "%s asks for a PIN.\n", t.Token.String())
 		}
-		if pin, err = a.readPIN(ctx, ad.flags.oldPINFile, false); err != nil {
+		if keys.PIN, err = a.readPIN(ctx, ad.flags.oldPINFile, false); err != nil {
 			return nil, err
 		}
-		defer clear(pin)
+		defer clear(keys.PIN)
 	}
-	passphrase, err := t.Token.Open(ad.machine.TPM, pin, signatures...)
+	passphrase, err := t.Token.Open(ad.machine.TPM, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +246,22 @@ func readSignatures(paths []string) ([]pcrsig.File, error) {
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// readPCRLock reads systemd-pcrlock's policy, nil where there is none.
+func readPCRLock(path string) (*seal.PCRLock, error) {
+	text, err := readSmall(path)
+	if errors.Is(err, fs.ErrNotExist) && path == pcrLockFile {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := seal.ParsePCRLock(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
 }
 
 // removeLater removes what is old of a volume that was taken over before, if a new token
@@ -307,9 +333,17 @@ func (a *app) printAdopted(ad *adopting) error {
 		case t.Opened:
 			ad.report.note("%s still opens the volume; --remove-old removes it, after a boot by the new ones.", t.Token.String())
 		default:
-			ad.report.note("%s stays: %s. To remove it: cryptsetup token remove --token-id %d %s; cryptsetup luksKillSlot %s %d",
-				t.Token.String(), t.Reason, t.ID, ad.report.Device, ad.report.Device, t.Keyslots[0])
+			ad.report.note("%s stays: %s.", t.Token.String(), t.Reason)
 		}
 	}
-	return a.printEnrolled(&ad.enrolling)
+	if err := a.printEnrolled(&ad.enrolling); err != nil {
+		return err
+	}
+	for _, t := range ad.old {
+		if !t.Removed && !t.Opened {
+			fmt.Fprintf(a.out, "To remove %s:\n  cryptsetup token remove --token-id %d %s\n  cryptsetup luksKillSlot %s %d\n",
+				t.Token.String(), t.ID, ad.report.Device, ad.report.Device, t.Keyslots[0])
+		}
+	}
+	return nil
 }

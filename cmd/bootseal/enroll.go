@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/bootseal/bootseal/internal/secretmem"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/luks/recoverykey"
@@ -96,6 +97,7 @@ with tpm2-device=auto in /etc/crypttab, and so does "bootseal unlock". After tha
   bootseal enroll --key-file pass.txt --recovery-key-file recovery.txt -o json /dev/vda2`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			secretmem.Protect()
 			return a.runEnroll(cmd.Context(), &flags, args[0])
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bootseal/bootseal/internal/secretmem"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/node/enroll"
@@ -47,6 +48,7 @@ First a passphrase must open a keyslot that stays: asked for, or from --key-file
   bootseal unenroll --key-file pass.txt --recovery-key /dev/vda2`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			secretmem.Protect()
 			if err := a.runUnenroll(cmd.Context(), &flags, args[0]); err != nil {
 				return withAdvice(fmt.Errorf("unenroll %s: %w", args[0], err))
 			}

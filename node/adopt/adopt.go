@@ -8,7 +8,6 @@
 package adopt
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,18 +70,14 @@ func (t *Token) describeSystemd(old *luks.SystemdTPM2) {
 	if len(old.Pubkey) > 0 {
 		t.How += fmt.Sprintf(", a signature for PCRs %s", old.PubkeyPCRs)
 	}
+	if old.PCRLock {
+		t.How += ", a policy of systemd-pcrlock"
+	}
 	if old.PIN {
 		t.How += " and a PIN"
 	}
-	switch {
-	case old.PCRLock:
-		t.Cannot = "its policy is systemd-pcrlock's"
-	case len(old.Others) > 0:
+	if len(old.Others) > 0 {
 		t.Cannot = fmt.Sprintf("its field %q is not known: a newer systemd wrote it", old.Others[0].Name)
-	case len(old.Shards) != 1:
-		t.Cannot = "its secret is in two parts"
-	case old.Shards[0].Seed != nil:
-		t.Cannot = "it was sealed outside of the TPM, and has to be imported first"
 	}
 }
 
@@ -96,8 +91,6 @@ func (t *Token) describeClevis(old *luks.Clevis) {
 	t.How = pcrs(old.TPM2.PCRs, old.TPM2.Bank)
 	if _, err := seal.ClevisTemplate(old.TPM2.Key, old.TPM2.Hash); err != nil {
 		t.Cannot = fmt.Sprintf("its parent key is %s with %s, to which nothing can be encrypted", old.TPM2.Key, old.TPM2.Hash)
-	} else if old.TPM2.Hash != "sha256" {
-		t.Cannot = fmt.Sprintf("its object's hash is %s, and only sha256 is taken over", old.TPM2.Hash)
 	}
 }
 
@@ -111,124 +104,80 @@ func pcrs(s pcr.Selection, bank pcr.Bank) string {
 	return fmt.Sprintf("PCRs %s (%s)", s, bank)
 }
 
-// ErrOtherBoot is returned where a token was made for other PCR values.
-var ErrOtherBoot = errors.New("it was sealed for other PCR values than this boot's")
+// Keys are what tokens may ask for besides the right boot.
+type Keys struct {
+	PIN        []byte
+	Signatures []pcrsig.File
+	PCRLock    *seal.PCRLock // the policy of systemd-pcrlock, nil without
+}
 
-// Open has the TPM give out the passphrase of the token's keyslot. pin and signatures are
-// needed where the token asks for them. Errors are those of [seal.Unseal], [ErrOtherBoot]
-// before the TPM was asked for the secret, and what Cannot says. The caller zeroes the
-// passphrase.
-func (t *Token) Open(tpm transport.TPM, pin []byte, signatures ...pcrsig.File) ([]byte, error) {
+// Open has the TPM give out the passphrase of the token's keyslot. Errors are those of
+// [seal.OpenForeign], and what Cannot says. The caller zeroes the passphrase.
+func (t *Token) Open(tpm transport.TPM, k Keys) ([]byte, error) {
 	if t.Cannot != "" {
 		return nil, fmt.Errorf("%s: %s", t, t.Cannot)
 	}
-	passphrase, err := t.open(tpm, pin, signatures)
+	open := openSystemd
+	if _, ok := t.token.(*luks.Clevis); ok {
+		open = openClevis
+	}
+	passphrase, err := open(tpm, t.token, k)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t, err)
 	}
 	return passphrase, nil
 }
 
-func (t *Token) open(tpm transport.TPM, pin []byte, signatures []pcrsig.File) ([]byte, error) {
-	switch old := t.token.(type) {
-	case *luks.SystemdTPM2:
-		return openSystemd(tpm, old, pin, signatures)
-	case *luks.Clevis:
-		return openClevis(tpm, old)
+func openSystemd(tpm transport.TPM, token luks.Token, k Keys) ([]byte, error) {
+	old := token.(*luks.SystemdTPM2)
+	f := seal.Foreign{Parent: enrollment.Parent(old), Bank: old.Bank, PCRs: old.PCRs, PIN: old.PIN, PINSalt: old.Salt}
+	for _, s := range old.Shards {
+		f.Objects = append(f.Objects, object(s.Blob))
 	}
-	return nil, errors.New("it keeps no passphrase")
-}
-
-// sealedVersion is the version of [seal.Sealed] that is filled in here.
-const sealedVersion = 1
-
-func openSystemd(tpm transport.TPM, old *luks.SystemdTPM2, pin []byte, signatures []pcrsig.File) ([]byte, error) {
-	parent := enrollment.Parent(old)
-	if len(parent.Name) == 0 {
-		var err error
-		if parent, err = seal.MakeParent(tpm, nil, parent.Template); err != nil {
-			return nil, err
+	if len(old.Pubkey) > 0 {
+		f.Signed = &seal.Signed{PublicKey: string(old.Pubkey), PCRs: old.PubkeyPCRs}
+	}
+	if old.PCRLock {
+		if f.PCRLock = k.PCRLock; f.PCRLock == nil {
+			return nil, errors.New("its policy is systemd-pcrlock's, and its file is not there")
 		}
 	}
-	p := seal.Policy{PIN: old.PIN}
-	if len(old.Pubkey) > 0 {
-		p.Signed = &seal.Signed{PublicKey: string(old.Pubkey), PCRs: old.PubkeyPCRs}
-	}
-	blob := old.Shards[0].Blob
 	banks := []pcr.Bank{old.Bank}
-	if old.Bank == 0 {
+	if old.Bank == 0 { // a reader tries both
 		banks = []pcr.Bank{pcr.SHA256, pcr.SHA1}
 	}
-	for _, bank := range banks {
-		fit, ok, err := fits(tpm, p, pcr.BankSelection{Bank: bank, PCRs: old.PCRs}, old.Shards[0].PolicyHash)
-		if err != nil {
-			return nil, err
+	var first error
+	for _, f.Bank = range banks {
+		secret, err := seal.OpenForeign(tpm, f, k.PIN, k.Signatures...)
+		if err == nil {
+			defer clear(secret)
+			return luks.Passphrase(secret), nil
 		}
-		if !ok {
-			continue
+		if first == nil {
+			first = err
 		}
-		s := &seal.Sealed{Version: sealedVersion, Parent: parent, Policy: fit, PINSalt: old.Salt, Public: blob.Public, Private: blob.Private}
-		secret, err := seal.Unseal(tpm, s, pin, signatures...)
-		if err != nil {
-			return nil, err
-		}
-		defer clear(secret)
-		return luks.Passphrase(secret), nil
 	}
-	return nil, ErrOtherBoot
+	return nil, first
 }
 
-// fits returns the policy with the PCR values of now, and whether an object has it.
-func fits(tpm transport.TPM, p seal.Policy, sel pcr.BankSelection, authPolicy []byte) (seal.Policy, bool, error) {
-	p.Bank = sel.Bank
-	p.Branches = []seal.Branch{{}}
-	if sel.PCRs != 0 {
-		values, err := seal.ReadPCRs(tpm, sel)
-		if err != nil {
-			return p, false, err
-		}
-		b, err := seal.NewBranch("this boot", values, sel)
-		if err != nil {
-			return p, false, err
-		}
-		p.Branches[0] = b
-	}
-	fit, ok := p.Fit(authPolicy)
-	return fit, ok, nil
+func object(b luks.Blob) seal.Object {
+	return seal.Object{Public: b.Public, Private: b.Private, Seed: b.Seed}
 }
 
-func openClevis(tpm transport.TPM, old *luks.Clevis) ([]byte, error) {
+func openClevis(tpm transport.TPM, token luks.Token, _ Keys) ([]byte, error) {
+	old := token.(*luks.Clevis)
 	template, err := seal.ClevisTemplate(old.TPM2.Key, old.TPM2.Hash)
 	if err != nil {
 		return nil, err
 	}
-	parent, err := seal.MakeParent(tpm, nil, template)
-	if err != nil {
-		return nil, err
-	}
-	bank := old.TPM2.Bank
-	if old.TPM2.PCRs == 0 {
-		bank = pcr.SHA256 // of no PCR
-	}
-	s := &seal.Sealed{Version: sealedVersion, Parent: parent, Public: old.TPM2.Object.Public, Private: old.TPM2.Object.Private}
-	authPolicy, err := s.AuthPolicy()
-	if err != nil {
-		return nil, err
-	}
-	fit, ok, err := fits(tpm, seal.Policy{}, pcr.BankSelection{Bank: bank, PCRs: old.TPM2.PCRs}, authPolicy)
-	if err != nil {
-		return nil, err
-	}
-	if !ok && (old.TPM2.PCRs != 0 || len(authPolicy) > 0) {
-		return nil, ErrOtherBoot
-	}
-	s.Policy = fit
-	jwk, err := seal.Unseal(tpm, s, nil)
+	jwk, err := seal.OpenForeign(tpm, seal.Foreign{
+		Parent: seal.Parent{Template: template}, Bank: old.TPM2.Bank, PCRs: old.TPM2.PCRs, Objects: []seal.Object{object(old.TPM2.Object)},
+	}, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(jwk)
-	return old.JWE.Open(bytes.TrimSpace(jwk))
+	return old.JWE.Open(jwk)
 }
 
 // Replace returns what goes when the tokens are replaced: themselves, and the keyslots
