@@ -33,10 +33,8 @@ func (w *walk) runStub(r run) []*walk {
 	version := stubVersion(r.program)
 	profile := profileOption(&r)
 	sections := r.program.profile(profile)
-	for _, s := range unifiedSections() {
-		if section, ok := sections[s.name]; ok && section.Size > 0 && version.atLeast(s.since) {
-			w.measureSection(r, section)
-		}
+	for _, section := range r.program.stubMeasures(profile) {
+		w.measureSection(r, section)
 	}
 	if profile > 0 {
 		number := utf16le.EncodeZ(strconv.Itoa(profile))

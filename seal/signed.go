@@ -19,8 +19,8 @@ type Signed struct {
 	PublicKey string        `json:"public_key"` // PEM, see pcrsig.ParseKey
 	PCRs      pcr.Selection `json:"pcrs"`       // of the policy's bank
 	// ZeroExponent is whether the key's public area has an RSA exponent of 0, which
-	// stands for 65537 as well, but gives another Name. systemd 252 has 65537 there, 255
-	// and later have 0, and neither opens what the other has sealed.
+	// stands for 65537 as well, but gives another Name. systemd 252 has 65537 there, as
+	// bootseal; 255 and later write 0, and 257 was seen to read both.
 	ZeroExponent bool `json:"zero_exponent,omitempty"`
 }
 
