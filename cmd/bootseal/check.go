@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/node/status"
 	"github.com/bootseal/bootseal/predict"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -109,9 +110,16 @@ func (a *app) checkNext(flags *checkFlags, devices []string) (*checked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--fallback: %w", err)
 	}
-	list, err := findVolumes(os.DirFS("/"), devices)
+	root := os.DirFS("/")
+	list, err := findVolumes(root, devices)
 	if err != nil {
 		return nil, err
+	}
+	if len(flags.machine.esp) == 0 {
+		stateDir := os.DirFS(state.Default)
+		for i := range list {
+			list[i].Attach(root, stateDir)
+		}
 	}
 	if len(list) == 0 {
 		return &checked{Verdict: status.OK, Reboot: true, Volumes: []status.VolumeCheck{}, Notes: []string{"No volume asks the TPM for its key: there is nothing that could stay locked."}}, nil

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/bootseal/bootseal/luks"
-	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
 )
@@ -62,100 +61,99 @@ func foresee(p *predict.Path, v *Volume) Way {
 	if v.Enrollment == nil {
 		return Way{Outcome: Untold, Why: []string{"the volume's header cannot be read: " + v.Err.Error()}}
 	}
-	var refused []string
-	w := Way{Outcome: Opens, PIN: true}
-	for _, id := range v.Enrollment.Opens(p.PCRs) {
-		if why, ok := v.Refused[id]; ok {
-			refused = append(refused, fmt.Sprintf("token %d is for it, and %s", id, why))
+	keys := v.keys()
+	if len(keys) == 0 {
+		return noKey(v)
+	}
+	opens := Way{Outcome: Opens, PIN: true}
+	refused := Way{Outcome: Refuses}
+	for _, k := range keys {
+		if k.opaque || !k.fits(p.PCRs) || !k.approved(p.PCRs, v.Signatures) {
 			continue
 		}
-		t := v.Enrollment.Token(id)
-		w.Tokens = append(w.Tokens, id)
-		w.PIN = w.PIN && t.SystemdTPM2().PIN
-		if w.Label == "" && t.Expect != nil {
-			w.Label = t.Expect.Label
+		if why, ok := v.Refused[k.ID]; ok {
+			refused.Why = append(refused.Why, fmt.Sprintf("token %d is for it, and %s", k.ID, why))
+			continue
+		}
+		opens.Tokens, opens.PIN = append(opens.Tokens, k.ID), opens.PIN && k.pin
+		if opens.Label == "" && k.Expect != nil {
+			opens.Label = k.Expect.Label
 		}
 	}
 	switch {
-	case len(w.Tokens) > 0:
-		return w
-	case len(refused) > 0:
-		return Way{Outcome: Refuses, Why: refused}
-	case len(v.sealed()) == 0:
-		return noToken(v)
+	case len(opens.Tokens) > 0:
+		return opens
+	case len(refused.Why) > 0:
+		return refused
 	}
-	return refuse(p, v)
+	return noneFits(p, v, keys)
 }
 
-// noToken is about a volume without a token that can be foreseen.
-func noToken(v *Volume) Way {
-	w := Way{Outcome: Refuses, Why: []string{"the volume has no token that a TPM is asked for"}}
+// noKey is about a volume without a token that can be foreseen.
+func noKey(v *Volume) Way {
 	for _, t := range v.Enrollment.Tokens {
 		if c, ok := t.Token.(*luks.Clevis); ok {
-			w = Way{Outcome: Untold, Why: []string{fmt.Sprintf("token %d is clevis's (%s), which nothing tells the boots of: bootseal adopt takes it over", t.ID, c.Pin)}}
+			return Way{Outcome: Untold, Why: []string{fmt.Sprintf("token %d is clevis's (%s), which nothing tells the boots of: bootseal adopt takes it over", t.ID, c.Pin)}}
 		}
 	}
-	return w
+	return Way{Outcome: Refuses, Why: []string{"the volume has no token that a TPM is asked for"}}
 }
 
-// refuse says why no token is for a boot: which PCR cannot be told, or what differs
-// from the nearest boot that was expected.
-func refuse(p *predict.Path, v *Volume) Way {
-	w := Way{Outcome: Refuses}
-	var near *enrollment.Token
-	var nearest pcr.Selection
-	for _, t := range v.sealed() {
-		s := t.SystemdTPM2()
-		if !s.Literal() {
-			return Way{Outcome: Untold, Why: []string{fmt.Sprintf("token %d has a signed policy, or another that PCR values do not tell all of", t.ID)}}
+// noneFits says why no token is for a boot: what cannot be told of one that might be, or
+// else what differs from the nearest boot that was expected.
+func noneFits(p *predict.Path, v *Volume, keys []key) Way {
+	near, nearest := (*key)(nil), pcr.Selection(0)
+	for i := range keys {
+		k := &keys[i]
+		if w, maybe := couldBe(p, k); maybe {
+			return w
 		}
-		if unknown := s.PCRs.Without(p.Known(bankOf(s))); unknown != 0 {
-			if couldBe(p, t) {
-				w.Outcome, w.PCRs, w.Why = Untold, unknown.Indexes(), doubts(p, bankOf(s), unknown)
-			}
+		if k.Expect == nil {
 			continue
 		}
-		if t.Expect == nil {
-			continue
+		if differ := differing(p.PCRs, k.Expect); near == nil || differ.Len() < nearest.Len() {
+			near, nearest = k, differ
 		}
-		if differ := differing(p.PCRs, t.Expect); near == nil || differ.Len() < nearest.Len() {
-			near, nearest = t, differ
-		}
-	}
-	if w.Outcome == Untold {
-		return w
 	}
 	if near == nil {
-		w.Why = []string{"no token is for this boot"}
-		return w
+		return Way{Outcome: Refuses, Why: []string{"no token is for this boot"}}
 	}
-	w.PCRs = nearest.Indexes()
-	w.Why = news(p, nearest)
+	w := Way{Outcome: Refuses, PCRs: nearest.Indexes(), Why: news(p, nearest)}
 	if len(w.Why) == 0 {
 		w.Why = []string{fmt.Sprintf("no token is for this boot; the nearest is token %d, %q", near.ID, near.Expect.Label)}
 	}
 	return w
 }
 
-func bankOf(s *luks.SystemdTPM2) pcr.Bank {
-	if s.Bank == 0 {
-		return pcr.SHA256
+// couldBe reports whether a token that is not known to be for the boot may be for it all
+// the same, and what cannot be told.
+func couldBe(p *predict.Path, k *key) (Way, bool) {
+	if k.opaque {
+		return Way{Outcome: Untold, Why: []string{fmt.Sprintf("token %d has a policy that PCR values do not tell all of (pcrlock's, or a newer systemd's)", k.ID)}}, true
 	}
-	return s.Bank
+	bank := k.banks[0]
+	if unknown := k.needs().Without(p.Known(bank)); unknown != 0 {
+		return Way{Outcome: Untold, PCRs: unknown.Indexes(), Why: doubts(p, bank, unknown)}, !contradicted(p, k)
+	}
+	if k.signed != nil && k.fits(p.PCRs) {
+		return Way{Outcome: Untold, PCRs: k.signed.PCRs.Indexes(), Why: []string{fmt.Sprintf(
+			"token %d wants PCR %s signed as they will be: no signature is in /etc/systemd/tpm2-pcr-signature.json, and the unified kernel image may bring one", k.ID, k.signed.PCRs)}}, true
+	}
+	return Way{}, false
 }
 
-// couldBe reports whether a token may be for the boot as far as that is known: no PCR
-// value that is known contradicts what was expected.
-func couldBe(p *predict.Path, t *enrollment.Token) bool {
-	if t.Expect == nil {
-		return true
+// contradicted reports whether a PCR value that is known is not the one that the token was
+// sealed for.
+func contradicted(p *predict.Path, k *key) bool {
+	if k.Expect == nil {
+		return false
 	}
-	for i, want := range t.Expect.PCRs {
-		if have, ok := p.PCRs.Get(t.Expect.Bank, i); ok && !have.Equal(want) {
-			return false
+	for i, want := range k.Expect.PCRs {
+		if have, ok := p.PCRs.Get(k.Expect.Bank, i); ok && !have.Equal(want) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // differing returns the PCRs whose value is not the expected one.

@@ -38,12 +38,17 @@ func (f *Facts) reportVolume(v *Volume) VolumeReport {
 	}
 	r.Recovery = append(r.Recovery, v.Enrollment.Recovery...)
 	now := f.openNow(v)
-	for _, t := range v.sealed() {
-		s := t.SystemdTPM2()
-		token := TokenReport{ID: t.ID, Type: s.Type(), Keyslots: s.Keyslots, Bank: bankOf(s), PCRs: s.PCRs, PIN: s.PIN,
-			Now: slices.Contains(now, t.ID), Refused: v.Refused[t.ID]}
-		if t.Expect != nil {
-			token.Label = t.Expect.Label
+	for _, k := range v.keys() {
+		token := TokenReport{ID: k.ID, Type: k.Token.Token.Type(), Keyslots: k.Token.Token.Slots(), Bank: k.banks[0], PCRs: k.pcrs, PIN: k.pin,
+			Now: slices.Contains(now, k.ID), Refused: v.Refused[k.ID]}
+		if k.signed != nil {
+			token.SignedPCRs = &k.signed.PCRs
+		}
+		if k.guard != nil {
+			token.Guard = &k.guard.Value
+		}
+		if k.Expect != nil {
+			token.Label = k.Expect.Label
 		}
 		r.Tokens = append(r.Tokens, token)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/bootseal/bootseal/luks"
-	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/plan"
 	"github.com/bootseal/bootseal/node/volumes"
 )
@@ -90,8 +89,9 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 	now := f.openNow(v)
 	l := Line{What: "tokens", Verdict: OK}
 	usable := 0
-	for _, t := range v.sealed() {
-		text, ok := tokenText(t, v, slices.Contains(now, t.ID))
+	keys := v.keys()
+	for i := range keys {
+		text, ok := tokenText(&keys[i], v, slices.Contains(now, keys[i].ID))
 		l.More = append(l.More, text)
 		if ok {
 			usable++
@@ -106,9 +106,9 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 	for _, err := range v.Enrollment.Problems {
 		l.More = append(l.More, err.Error())
 	}
-	l.Says = "sealed to " + countOf(len(v.sealed()), "boot")
+	l.Says = "sealed to " + countOf(len(keys), "boot")
 	switch {
-	case len(v.sealed()) == 0:
+	case len(keys) == 0:
 		l.Verdict, l.Says, l.Remedy = Warn, "none that a TPM is asked for", "bootseal enroll "+v.Path
 		if v.asksTPM() {
 			l.Remedy = "bootseal adopt " + v.Path
@@ -122,35 +122,38 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 		l.Remedy = "the others work all the same; drop it: cryptsetup token remove --token-id N " + v.Path
 	}
 	lines := []Line{l}
-	if len(f.Values) > 0 && usable > 0 && len(now) == 0 && v.literal() {
+	if len(f.Values) > 0 && usable > 0 && len(now) == 0 && !slices.ContainsFunc(keys, func(k key) bool { return k.opaque || k.signed != nil }) {
 		lines = append(lines, Line{What: "this boot", Verdict: Warn, Says: "no token is for it, so that a reboot into the same would ask for a key",
 			Remedy: "if you know why this boot is another: bootseal reseal"})
 	}
 	return lines
 }
 
-// literal reports whether any token has a policy that PCR values tell all of.
-func (v *Volume) literal() bool {
-	return slices.ContainsFunc(v.sealed(), func(t *enrollment.Token) bool { return t.SystemdTPM2().Literal() })
-}
-
 // tokenText is a token in a line, and whether this TPM takes it.
-func tokenText(t *enrollment.Token, v *Volume, now bool) (string, bool) {
-	s := t.SystemdTPM2()
-	text := fmt.Sprintf("%d: %s %s", t.ID, bankOf(s), s.PCRs)
-	if t.Expect != nil {
-		text += ", " + short(t.Expect.Label)
+func tokenText(k *key, v *Volume, now bool) (string, bool) {
+	text := fmt.Sprintf("%d: %s %s", k.ID, k.banks[0], k.pcrs)
+	if k.pcrs == 0 {
+		text = fmt.Sprintf("%d: no PCRs", k.ID)
 	}
-	if s.PIN {
+	if k.Expect != nil {
+		text += ", " + short(k.Expect.Label)
+	}
+	if k.pin {
 		text += ", PIN"
 	}
-	if !s.Literal() {
-		text += ", a signed or stored policy"
+	if k.signed != nil {
+		text += fmt.Sprintf(", PCR %s signed", k.signed.PCRs)
+	}
+	if k.guard != nil {
+		text += ", rollback guard"
+	}
+	if k.opaque {
+		text += ", a policy that is not known"
 	}
 	if now {
 		text += ", this boot"
 	}
-	why, refused := v.Refused[t.ID]
+	why, refused := v.Refused[k.ID]
 	if refused {
 		text += ": " + why
 	}
@@ -162,7 +165,11 @@ func tokenText(t *enrollment.Token, v *Volume, now bool) (string, bool) {
 func (f *Facts) openNow(v *Volume) []int {
 	var out []int
 	for _, values := range plan.Running(f.Values, f.Log.Log) {
-		out = append(out, v.Enrollment.Opens(values)...)
+		for _, k := range v.keys() {
+			if !k.opaque && k.fits(values) && k.approved(values, v.Signatures) {
+				out = append(out, k.ID)
+			}
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -85,9 +85,13 @@ type TokenReport struct {
 	Bank     pcr.Bank      `json:"bank"`
 	PCRs     pcr.Selection `json:"pcrs"`
 	PIN      bool          `json:"pin"`
-	Label    string        `json:"label,omitempty"`
-	Now      bool          `json:"now"`               // it is for the running boot
-	Refused  string        `json:"refused,omitempty"` // why this TPM does not take it
+	// SignedPCRs are those of a signed policy, and Guard is the count up to which the
+	// token opens; nil without.
+	SignedPCRs *pcr.Selection `json:"signed_pcrs,omitempty"`
+	Guard      *uint64        `json:"guard,omitempty"`
+	Label      string         `json:"label,omitempty"`
+	Now        bool           `json:"now"`               // it is for the running boot
+	Refused    string         `json:"refused,omitempty"` // why this TPM does not take it
 }
 
 const reportVersion = 1

@@ -147,7 +147,9 @@ func judgeBanks(banks []pcr.Bank) Line {
 // the parent that systemd 252 makes is not.
 func judgeLockout(t *TPM, volumes []Volume) Line {
 	l := Line{What: "lockout", Verdict: OK, Says: fmt.Sprintf("%d of %d wrong tries", t.Lockout.Failures, t.Lockout.MaxFailures)}
-	affected := slices.ContainsFunc(volumes, func(v Volume) bool { return v.protected() })
+	affected := slices.ContainsFunc(volumes, func(v Volume) bool {
+		return slices.ContainsFunc(v.keys(), func(k key) bool { return k.protected() })
+	})
 	forgets := fmt.Sprintf("it forgets one every %s while the machine runs", t.Lockout.Interval)
 	switch {
 	case t.Locked && affected:

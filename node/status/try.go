@@ -3,9 +3,9 @@ package status
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
 
-	"github.com/bootseal/bootseal/luks"
-	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/seal"
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -20,21 +20,27 @@ import (
 // the parent has to be made; of the others too, once one of the same parent is refused.
 func Try(tpm transport.TPM, v *Volume, ids []int) error {
 	v.Refused = make(map[int]string)
-	if err := v.compareParents(tpm); err != nil {
+	keys := v.keys()
+	if err := v.compareParents(tpm, keys); err != nil {
+		return err
+	}
+	if err := v.compareGuards(tpm, keys); err != nil {
 		return err
 	}
 	suspect := make(map[seal.Template]bool)
-	for _, id := range ids {
-		if t := v.Enrollment.Token(id); t != nil && t.SystemdTPM2() != nil {
-			if err := v.try(tpm, id, t.SystemdTPM2()); err != nil {
+	for i := range keys {
+		if k := &keys[i]; slices.Contains(ids, k.ID) {
+			if err := v.try(tpm, k); err != nil {
 				return err
 			}
-			suspect[enrollment.Parent(t.SystemdTPM2()).Template] = v.Refused[id] != ""
+			if v.Refused[k.ID] != "" {
+				suspect[k.parent.Template] = true
+			}
 		}
 	}
-	for _, t := range v.sealed() {
-		if template := enrollment.Parent(t.SystemdTPM2()).Template; template != "" && suspect[template] {
-			if err := v.try(tpm, t.ID, t.SystemdTPM2()); err != nil {
+	for i := range keys {
+		if k := &keys[i]; k.parent.Template != "" && suspect[k.parent.Template] {
+			if err := v.try(tpm, k); err != nil {
 				return err
 			}
 		}
@@ -43,49 +49,67 @@ func Try(tpm transport.TPM, v *Volume, ids []int) error {
 }
 
 // compareParents refuses tokens whose parent is not the key at its handle.
-func (v *Volume) compareParents(tpm transport.TPM) error {
+func (v *Volume) compareParents(tpm transport.TPM, keys []key) error {
 	have := make(map[seal.Handle]seal.Name)
-	for _, t := range v.sealed() {
-		want := enrollment.Parent(t.SystemdTPM2())
-		if want.Template != "" {
+	for _, k := range keys {
+		if k.parent.Template != "" {
 			continue
 		}
-		name, ok := have[want.Handle]
+		name, ok := have[k.parent.Handle]
 		if !ok {
-			p, err := seal.ReadParent(tpm, want.Handle)
+			p, err := seal.ReadParent(tpm, k.parent.Handle)
 			var other *seal.ParentError
 			if err != nil && !errors.As(err, &other) {
 				return err
 			}
-			name, have[want.Handle] = p.Name, p.Name
+			name, have[k.parent.Handle] = p.Name, p.Name
 		}
 		switch {
 		case len(name) == 0:
-			v.Refused[t.ID] = "its parent key is not in this TPM"
-		case !bytes.Equal(name, want.Name):
-			v.Refused[t.ID] = "its parent key is not this TPM's"
+			v.Refused[k.ID] = "its parent key is not in this TPM"
+		case !bytes.Equal(name, k.parent.Name):
+			v.Refused[k.ID] = "its parent key is not this TPM's"
+		}
+	}
+	return nil
+}
+
+// compareGuards refuses tokens whose count is over.
+func (v *Volume) compareGuards(tpm transport.TPM, keys []key) error {
+	for _, k := range keys {
+		if k.guard == nil || v.Refused[k.ID] != "" {
+			continue
+		}
+		count, err := seal.ReadGuard(tpm, k.parent, *k.guard)
+		var gone *seal.GuardError
+		switch {
+		case errors.As(err, &gone):
+			v.Refused[k.ID] = "the counter of its rollback guard is gone, or another one"
+		case err != nil:
+			return err
+		case count > k.guard.Value:
+			v.Refused[k.ID] = fmt.Sprintf("it was retired: the rollback guard stands at %d, behind its %d", count, k.guard.Value)
 		}
 	}
 	return nil
 }
 
 // try has the TPM load a token's object, unless that is known already.
-func (v *Volume) try(tpm transport.TPM, id int, s *luks.SystemdTPM2) error {
-	blob := s.Shards[0].Blob
-	if v.Refused[id] != "" || blob.Seed != nil { // an object to import is believed
+func (v *Volume) try(tpm transport.TPM, k *key) error {
+	if v.Refused[k.ID] != "" || k.opaque || k.object.Seed != nil { // an object to import is believed
 		return nil
 	}
-	err := seal.Takes(tpm, &seal.Sealed{Parent: enrollment.Parent(s), Public: blob.Public, Private: blob.Private})
+	err := seal.Takes(tpm, &seal.Sealed{Parent: k.parent, Public: k.object.Public, Private: k.object.Private})
 	var foreign *seal.ForeignError
 	var parent *seal.ParentError
 	var locked *seal.LockoutError
 	switch {
 	case errors.As(err, &foreign), errors.As(err, &parent):
-		v.Refused[id] = "this TPM did not make it, or it is damaged"
+		v.Refused[k.ID] = "this TPM did not make it, or it is damaged"
 	case errors.As(err, &locked):
-		v.Refused[id] = "the TPM is in lockout"
+		v.Refused[k.ID] = "the TPM is in lockout"
 	case isAbout(err):
-		v.Refused[id] = "the TPM cannot read it: it is damaged"
+		v.Refused[k.ID] = "the TPM cannot read it: it is damaged"
 	default:
 		return err
 	}

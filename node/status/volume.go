@@ -13,6 +13,7 @@ import (
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/volumes"
 	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal/pcrsig"
 )
 
 // Volume is a LUKS volume with what belongs to it.
@@ -32,6 +33,8 @@ type Volume struct {
 	Refused map[int]string
 	// Note is how this boot opened the volume, nil without one.
 	Note *volumes.Note
+	// Signatures are those of PCR policies that the machine has.
+	Signatures []pcrsig.File
 	// Journal says that a reseal began and did not end, Kept that a secret is kept
 	// to reseal with.
 	Journal, Kept bool
@@ -115,6 +118,7 @@ func openVolume(root fs.FS, name string) Volume {
 // Attach reads what else is known of the volume: the note that its unlocking left
 // below root, and its part of the state folder.
 func (v *Volume) Attach(root, state fs.FS) {
+	v.Signatures = readSignatures(root)
 	if !volumes.IsUUID(v.UUID) {
 		return
 	}
@@ -130,36 +134,38 @@ func (v *Volume) Attach(root, state fs.FS) {
 	}
 }
 
+// readSignatures reads the signatures of PCR policies where systemd looks for them on a
+// running system (systemd, src/shared/tpm2-util.c, tpm2_load_pcr_signature). What cannot
+// be read is passed over: nothing in it is believed before it is verified.
+func readSignatures(root fs.FS) []pcrsig.File {
+	var all []pcrsig.File
+	for _, dir := range []string{"etc", "run", "usr/local/lib", "usr/lib"} {
+		text, err := fs.ReadFile(root, dir+"/systemd/tpm2-pcr-signature.json")
+		if err != nil {
+			continue
+		}
+		if f, err := pcrsig.Parse(text); err == nil {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 // asksTPM reports whether any token has a TPM asked for the passphrase.
 func (v *Volume) asksTPM() bool {
-	return v.Enrollment != nil && (len(v.sealed()) > 0 || slices.ContainsFunc(v.Enrollment.Tokens, func(t enrollment.Token) bool {
+	return v.Enrollment != nil && (len(v.keys()) > 0 || slices.ContainsFunc(v.Enrollment.Tokens, func(t enrollment.Token) bool {
 		c, ok := t.Token.(*luks.Clevis)
 		return ok && c.TPM2 != nil
 	}))
-}
-
-// sealed are the tokens that a TPM keeps the passphrase of.
-func (v *Volume) sealed() []*enrollment.Token {
-	var out []*enrollment.Token
-	if v.Enrollment == nil {
-		return nil
-	}
-	for i := range v.Enrollment.Tokens {
-		if t := &v.Enrollment.Tokens[i]; t.SystemdTPM2() != nil {
-			out = append(out, t)
-		}
-	}
-	return out
 }
 
 // sealedTo returns the PCRs of a bank that the volume's tokens look at. A token that
 // names no bank is read in SHA-256 first.
 func (v *Volume) sealedTo(b pcr.Bank) pcr.Selection {
 	var sel pcr.Selection
-	for _, t := range v.sealed() {
-		s := t.SystemdTPM2()
-		if s.Bank == b || s.Bank == 0 && b == pcr.SHA256 {
-			sel = sel.Union(s.PCRs)
+	for _, k := range v.keys() {
+		if k.banks[0] == b {
+			sel = sel.Union(k.needs())
 		}
 	}
 	return sel
@@ -175,11 +181,6 @@ func Banks(list []Volume) []pcr.Bank {
 		}
 	}
 	return out
-}
-
-// protected reports whether dictionary attack protection guards any of the tokens.
-func (v *Volume) protected() bool {
-	return slices.ContainsFunc(v.sealed(), func(t *enrollment.Token) bool { s := t.SystemdTPM2(); return s.PIN || s.SRK == nil })
 }
 
 // Fallback says what opens the volume when the TPM does not, "" for nothing. A keyslot
