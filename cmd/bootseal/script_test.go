@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: each reads like a manual page of a verb.
 // A script that needs the program cryptsetup begins with [!cryptsetup] skip.
 // $BOOTS has the recorded boots of package eventlog, $CHAINS what else these
-// machines had: variables, and manifests of their files. $SWTPM has states of swtpm.
+// machines had: variables, and manifests of their files. $SWTPM has states of swtpm,
+// $PCRSIG keys and signatures of systemd-measure.
 func TestScripts(t *testing.T) {
 	boots, err := filepath.Abs("../../eventlog/testdata/boots")
 	if err != nil {
@@ -46,6 +47,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pcrsig, err := filepath.Abs("../../seal/pcrsig/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
@@ -53,12 +58,13 @@ func TestScripts(t *testing.T) {
 			e.Setenv("EMBEDDED", embedded)
 			e.Setenv("CHAINS", chains)
 			e.Setenv("SWTPM", swtpm)
+			e.Setenv("PCRSIG", pcrsig)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exitcode": exitCode, "waitsocket": waitSocket, "waittrace": waitTrace,
 			"boottpm": bootTPM, "luksfile": luksFile, "luksopens": luksOpens, "enrolled": enrolledHeader, "efivarfs": efivarfsFolder,
-			"stockopens": stockOpens,
+			"stockopens": stockOpens, "uki": makeUKI,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
