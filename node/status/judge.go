@@ -27,7 +27,7 @@ func Judge(f *Facts) *Report {
 
 // reportVolume is what there is to know of a volume, for programs.
 func (f *Facts) reportVolume(v *Volume) VolumeReport {
-	r := VolumeReport{Tokens: []TokenReport{}, Recovery: []int{}, LastUnlock: v.Note, Journal: v.Journal, Kept: v.Kept}
+	r := VolumeReport{Tokens: []TokenReport{}, Recovery: []int{}, LastUnlock: v.Note, Unfinished: v.Unfinished, Kept: v.Kept}
 	var ways []Way
 	if f.Prediction != nil {
 		ways = Foresee(f.Prediction, v)

@@ -147,6 +147,8 @@ func TestBadDays(t *testing.T) {
 		}, status.Warn, "recovery", "nothing opens this volume but the TPM", "systemd-cryptenroll --recovery-key /dev/sda3"},
 		{"a reseal that was cut off", func(_ *testing.T, m *machine) { m.files["var/lib/bootseal/"+uuid+"/journal.json"] = file("{}") },
 			status.Warn, "reseal", "one began and did not end", "bootseal reseal finishes it"},
+		{"an enrollment that was cut off", func(_ *testing.T, m *machine) { m.files["var/lib/bootseal/"+uuid+"/enroll.json"] = file("{}") },
+			status.Warn, "reseal", "an enrollment began and did not end", "bootseal enroll /dev/sda3 again"},
 		{"no kept secret", func(_ *testing.T, m *machine) { delete(m.files, "var/lib/bootseal/"+uuid+"/secret.json") },
 			status.OK, "reseal", "no secret is kept", ""},
 		{"all keyslots used", func(_ *testing.T, m *machine) { m.header.Keyslots = 32 },

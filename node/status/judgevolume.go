@@ -280,9 +280,12 @@ func judgeFallback(v *Volume) Line {
 func judgeState(v *Volume) Line {
 	l := Line{What: "reseal", Verdict: OK, Says: "the secret is kept, so that a reseal asks nobody"}
 	switch {
-	case v.Journal:
+	case v.Unfinished == "reseal":
 		l.Verdict, l.Says = Warn, "one began and did not end (power cut, kill): nothing is lost"
 		l.Remedy = "bootseal reseal finishes it, or undoes it"
+	case v.Unfinished == "enroll":
+		l.Verdict, l.Says = Warn, "an enrollment began and did not end (power cut, kill): nothing is lost"
+		l.Remedy = "bootseal enroll " + v.Path + " again: it takes away what was half done"
 	case !v.Kept:
 		l.Says = "no secret is kept: after a boot by recovery key, a reseal asks for it"
 	}

@@ -73,8 +73,8 @@ type VolumeReport struct {
 	Tokens     []TokenReport `json:"tokens"`
 	Recovery   []int         `json:"recovery_keyslots"`
 	LastUnlock *volumes.Note `json:"last_unlock,omitempty"`
-	Journal    bool          `json:"journal"` // a reseal began and did not end
-	Kept       bool          `json:"kept"`    // a secret is kept to reseal with
+	Unfinished string        `json:"unfinished,omitempty"` // what began and did not end: reseal, enroll
+	Kept       bool          `json:"kept"`                 // a secret is kept to reseal with
 }
 
 // TokenReport is a token that a TPM keeps the passphrase of.

@@ -35,9 +35,10 @@ type Volume struct {
 	Note *volumes.Note
 	// Signatures are those of PCR policies that the machine has.
 	Signatures []pcrsig.File
-	// Journal says that a reseal began and did not end, Kept that a secret is kept
-	// to reseal with.
-	Journal, Kept bool
+	// Unfinished is what began and did not end: "reseal", "enroll", or "".
+	Unfinished string
+	// Kept says that a secret is kept to reseal with.
+	Kept bool
 }
 
 // ReadVolume reads the header that r holds.
@@ -128,7 +129,13 @@ func (v *Volume) Attach(root, state fs.FS) {
 		}
 	}
 	has := func(name string) bool { _, err := fs.Stat(state, v.UUID+"/"+name); return err == nil }
-	v.Journal, v.Kept = has("journal.json"), has("secret.json")
+	v.Kept = has("secret.json")
+	switch { // the journals of node/reseal and node/enroll
+	case has("journal.json"):
+		v.Unfinished = "reseal"
+	case has("enroll.json"):
+		v.Unfinished = "enroll"
+	}
 	if v.Name == "" && v.Note != nil {
 		v.Name = v.Note.Name
 	}
