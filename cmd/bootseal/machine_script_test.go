@@ -46,6 +46,7 @@ func rebootAt(socket string, log *eventlog.Log) error {
 	c := control{conn}
 	// The locality that is set is that of the commands on the data channel.
 	for _, do := range []func() error{
+		func() error { return shutDownAt(socket) },
 		func() error { return c.do(2, 0) },
 		func() error { return c.do(5, uint32(locality)<<24) },
 		func() error { return startAt(socket) },
@@ -57,6 +58,15 @@ func rebootAt(socket string, log *eventlog.Log) error {
 		}
 	}
 	return nil
+}
+
+func shutDownAt(socket string) error {
+	tpm, err := openSocket(socket)
+	if err != nil {
+		return err
+	}
+	reboot.Shutdown(tpm)
+	return tpm.Close()
 }
 
 func startAt(socket string) error {

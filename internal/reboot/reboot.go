@@ -12,17 +12,24 @@ import (
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
-// VTPM resets a vTPM in this process and boots it with the log.
+// VTPM reboots a vTPM in this process, in order, and boots it with the log.
 func VTPM(t *vtpm.TPM, log *eventlog.Log) error {
 	locality, err := log.StartupLocality()
 	if err != nil {
 		return fmt.Errorf("boot: %w", err)
 	}
+	Shutdown(t)
 	t.Init()
 	if err := Startup(atLocality{t, locality}); err != nil {
 		return fmt.Errorf("boot: start the TPM at locality %d: %w", locality, err)
 	}
 	return Measure(t, log)
+}
+
+// Shutdown tells a TPM that the machine goes down, as kernels do. Without it the TPM counts
+// a try of dictionary attack protection. One that was never started has nothing to do.
+func Shutdown(tpm transport.TPM) {
+	_, _ = tpm2.Shutdown{ShutdownType: tpm2.TPMSUClear}.Execute(tpm)
 }
 
 // Startup starts a TPM that was reset.

@@ -17,6 +17,9 @@ type Volume struct {
 	*enrollment.Enrollment
 	// Keyslot is the one whose tokens are planned: see [Keyslot].
 	Keyslot int
+	// Former are keyslots of bootseal's that Keyslot takes the place of: their tokens are
+	// dropped when the new ones are there.
+	Former []int
 	// PIN is whether tokens ask for one.
 	PIN bool
 	// Running are the values that the running boot had: see [Running]. A token that opens
@@ -120,6 +123,7 @@ func Commit(v Volume, boots []Boot) (*Plan, error) {
 type own struct {
 	*enrollment.Token
 	*luks.SystemdTPM2
+	former  bool // of a former keyslot
 	usable  bool // the TPM can load it
 	running bool // it opens for the running boot
 	pending bool
@@ -142,7 +146,10 @@ func (v *Volume) own(boots []Boot) []own {
 	var out []own
 	for i := range v.Tokens {
 		t := own{Token: &v.Tokens[i], SystemdTPM2: v.Tokens[i].SystemdTPM2()}
-		if t.SystemdTPM2 == nil || !t.Literal() || !slices.Equal(t.Keyslots, []int{v.Keyslot}) {
+		if t.SystemdTPM2 == nil || !t.Literal() || len(t.Keyslots) != 1 {
+			continue
+		}
+		if t.former = slices.Contains(v.Former, t.Keyslots[0]); !t.former && t.Keyslots[0] != v.Keyslot {
 			continue
 		}
 		t.usable = v.Usable == nil || v.Usable(t.SystemdTPM2)
@@ -159,7 +166,7 @@ func (t own) hash() pcr.Digest { return t.Shards[0].PolicyHash }
 // isFor reports whether the token is one for the boot.
 func (t own) isFor(b *Boot, pin bool) bool {
 	p, ok := enrollment.Policy(t.SystemdTPM2, b.Values())
-	return ok && t.usable && p.PIN == pin && t.PCRs == p.Selection().PCRs
+	return ok && t.usable && !t.former && p.PIN == pin && t.PCRs == p.Selection().PCRs
 }
 
 // wanted is a token that is there or shall be, or both.
@@ -237,8 +244,9 @@ func (v *Volume) rank(tokens []own, boots []Boot, commit bool, p *Plan) []wanted
 		used[t.ID] = true
 		want = append(want, wanted{t, b, why})
 	}
+	replaced := commit && slices.ContainsFunc(tokens, func(t own) bool { return t.running && !t.former })
 	for i := range tokens {
-		if t := &tokens[i]; t.running && !(t.retired && v.retireRunning) {
+		if t := &tokens[i]; t.running && !(t.retired && v.retireRunning) && !(t.former && replaced) {
 			use(t, bootOf(t, boots, v.PIN), "the running boot's")
 		}
 	}
@@ -256,6 +264,8 @@ func (v *Volume) rank(tokens []own, boots []Boot, commit bool, p *Plan) []wanted
 		t := &tokens[i]
 		switch {
 		case used[t.ID]:
+		case t.former:
+			p.drop(t, "its keyslot has been replaced")
 		case t.retired:
 			p.drop(t, "it was retired")
 		case !t.usable && commit:

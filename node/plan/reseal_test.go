@@ -183,6 +183,14 @@ func TestReseal(t *testing.T) {
 			h.remove(enrollment.Inspect(h.Header).Boot().ID)
 			v.Enrollment = enrollment.Inspect(h.Header)
 		}, "expect =54"},
+		{"a keyslot is replaced", []string{"54", "53"}, "unknown", []string{"54"}, func(h *header, v *plan.Volume) {
+			h.Metadata.Keyslots[2] = luks.Keyslot{}
+			v.Enrollment, v.Keyslot, v.Former = enrollment.Inspect(h.Header), 2, []int{1}
+		}, "+54 expect -54 -53"},
+		{"a keyslot is replaced that still opens", []string{"54", "53"}, "54", []string{"56"}, func(h *header, v *plan.Volume) {
+			h.Metadata.Keyslots[2] = luks.Keyslot{}
+			v.Enrollment, v.Keyslot, v.Former = enrollment.Inspect(h.Header), 2, []int{1}
+		}, "+56 expect -53 =54"},
 		{"another TPM", []string{"54"}, "54", []string{"54"}, func(_ *header, v *plan.Volume) {
 			v.Usable = func(*luks.SystemdTPM2) bool { return false }
 		}, "+54 expect =54"},

@@ -1,0 +1,298 @@
+package reseal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/plan"
+	"github.com/bootseal/bootseal/node/state"
+	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal"
+)
+
+// look reads the header, the state folder and the TPM's PCRs.
+func (r *run) look(ctx context.Context) error {
+	h, err := r.Volume.Header()
+	if errors.Is(err, luks.ErrDamaged) && !r.DryRun {
+		h, err = r.restore(ctx, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.header, r.UUID = h, h.UUID
+	if err := state.CheckUUID(r.UUID); err != nil {
+		return err
+	}
+	if r.journal, err = ReadJournal(r.State, r.UUID); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if r.journal != nil {
+		r.Resumed = r.journal.Doing
+	}
+	e := enrollment.Inspect(h)
+	if err := r.readTPM(e); err != nil {
+		return err
+	}
+	r.volume = plan.Volume{Enrollment: e, Running: plan.Running(r.now, r.Log)}
+	if err := r.findKeyslot(); err != nil {
+		return err
+	}
+	if r.volume.Pending, err = ReadPending(r.State, r.UUID); err != nil {
+		return err
+	}
+	retired, err := ReadRetired(r.State, r.UUID)
+	if err != nil {
+		return err
+	}
+	for _, boot := range retired {
+		r.volume.Retired = append(r.volume.Retired, boot.Text)
+	}
+	r.lookAtParent()
+	return nil
+}
+
+// restore brings back the header from the backup of a run that was cut off. Both copies
+// are damaged then, which no power cut does to cryptsetup's writes.
+func (r *run) restore(ctx context.Context, damage error) (*luks.Header, error) {
+	uuid, ok := r.backupOf(r.Volume.Path())
+	if !ok {
+		return nil, damage
+	}
+	dir, err := state.Folder(r.State, uuid)
+	if err != nil {
+		return nil, err
+	}
+	err = r.effect("restore the header", func() error { return r.Volume.RestoreHeader(ctx, filepath.Join(dir, backupName)) })
+	if err != nil {
+		return nil, errors.Join(damage, err)
+	}
+	r.Restored = true
+	r.warn("the header was damaged (%v), and is again as it was before the last %s", damage, r.what())
+	return r.Volume.Header()
+}
+
+// backupOf finds the volume whose journal was being worked off on the device.
+func (r *run) backupOf(device string) (uuid string, ok bool) {
+	entries, err := os.ReadDir(r.State)
+	if err != nil {
+		return "", false
+	}
+	for _, e := range entries {
+		j, err := ReadJournal(r.State, e.Name())
+		if err != nil || j.Device != device {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(r.State, e.Name(), backupName)); err == nil {
+			return e.Name(), true
+		}
+	}
+	return "", false
+}
+
+// readTPM reads the PCRs of the banks that tokens are sealed to, and of SHA-256.
+func (r *run) readTPM(e *enrollment.Enrollment) error {
+	banks := []pcr.Bank{pcr.SHA256}
+	if r.Options.Bank != 0 {
+		banks = append(banks, r.Options.Bank)
+	}
+	for i := range e.Tokens {
+		if t := e.Tokens[i].SystemdTPM2(); t != nil && t.Bank != 0 {
+			banks = append(banks, t.Bank)
+		}
+	}
+	have, err := seal.Banks(r.TPM)
+	if err != nil {
+		return err
+	}
+	slices.Sort(banks)
+	r.now = pcr.Values{}
+	for _, b := range slices.Compact(banks) {
+		if !slices.Contains(have, b) {
+			continue // its tokens do not open
+		}
+		read, err := seal.ReadPCRs(r.TPM, pcr.BankSelection{Bank: b, PCRs: pcr.AllPCRs})
+		if err != nil {
+			return err
+		}
+		r.now[b] = read[b]
+	}
+	return nil
+}
+
+// findKeyslot decides which keyslot is the current one. Where an exchange was cut off it
+// is the one that opens now, or that of the bootseal token; the others are former.
+func (r *run) findKeyslot() error {
+	v := &r.volume
+	slot, err := plan.Keyslot(v.Enrollment)
+	if r.journal == nil || len(r.journal.Former) == 0 {
+		if err == nil {
+			v.Keyslot, err = slot, r.hasKeyslot(slot)
+		}
+		return err
+	}
+	candidates := append([]int{r.journal.Keyslot}, r.journal.Former...)
+	v.Keyslot = r.journal.Keyslot
+	if err == nil {
+		v.Keyslot = slot
+	}
+	for _, values := range v.Running {
+		for _, id := range v.Opens(values) {
+			if s := v.Token(id).SystemdTPM2().Keyslots[0]; slices.Contains(candidates, s) {
+				v.Keyslot = s
+			}
+		}
+	}
+	v.Former = nil
+	for _, s := range candidates {
+		if _, there := v.Keyslots[s]; there && s != v.Keyslot {
+			v.Former = append(v.Former, s)
+		}
+	}
+	return r.hasKeyslot(v.Keyslot)
+}
+
+func (r *run) hasKeyslot(slot int) error {
+	if _, there := r.volume.Keyslots[slot]; !there {
+		return fmt.Errorf("keyslot %d, which the tokens are for, is gone: enroll the volume again (bootseal enroll)", slot)
+	}
+	return nil
+}
+
+// lookAtParent tells tokens that this TPM made from those of another one, or of a time
+// before it was cleared.
+func (r *run) lookAtParent() {
+	type known struct {
+		name seal.Name
+		err  error
+	}
+	keys := map[string]known{}
+	name := func(p seal.Parent) (seal.Name, error) {
+		at := p.Handle.String() + string(p.Template)
+		if k, ok := keys[at]; ok {
+			return k.name, k.err
+		}
+		var have seal.Parent
+		var err error
+		if p.Template != "" {
+			have, err = seal.MakeParent(r.TPM, nil, p.Template)
+		} else {
+			have, err = seal.ReadParent(r.TPM, p.Handle)
+		}
+		keys[at] = known{have.Name, err}
+		return have.Name, err
+	}
+	r.volume.Usable = func(t *luks.SystemdTPM2) bool {
+		p := enrollment.Parent(t)
+		want := p.Name
+		if len(want) == 0 {
+			want = r.Request.Parent
+		}
+		if r.Release != 0 && r.Release < luks.Systemd255 && t.SRK != nil {
+			return false // that systemd does not open it
+		}
+		if len(want) == 0 {
+			return true // nothing is known of it
+		}
+		have, err := name(p)
+		var gone *seal.ParentError
+		if errors.As(err, &gone) {
+			return false
+		}
+		return err != nil || bytes.Equal(have, want)
+	}
+}
+
+// plan decides.
+func (r *run) plan() error {
+	own := r.ownTokens()
+	r.choice = r.choose(own)
+	r.Bank, r.PCRs, r.Keyslot = r.choice.Bank, r.choice.PCRs, r.volume.Keyslot
+	if r.choice.PCRs == 0 {
+		c, err := plan.Choose(r.Prediction, r.Options)
+		if err != nil {
+			return err
+		}
+		r.choice = c
+		r.Bank, r.PCRs = c.Bank, c.PCRs
+	}
+	r.boots, r.left = plan.Boots(r.Prediction, r.choice)
+	r.volume.PIN = slices.ContainsFunc(own, func(t *luks.SystemdTPM2) bool { return t.PIN })
+	if r.volume.TokenSize == 0 {
+		r.volume.TokenSize = tokenSize
+	}
+	var err error
+	switch {
+	case r.Retire != "":
+		r.Plan, err = plan.Retire(r.volume, r.boots, r.Retire, r.Force)
+	case r.Commit:
+		r.Plan, err = plan.Commit(r.volume, r.boots)
+	default:
+		r.Plan = plan.Reseal(r.volume, r.boots)
+	}
+	if err != nil {
+		return err
+	}
+	r.Plan.Left = append(r.Plan.Left, r.left...)
+	r.judge()
+	return nil
+}
+
+// tokenSize is what a token takes in a header, in bytes: five PCRs, no PIN, an ECC parent.
+// The texts tell better, once they are there.
+const tokenSize = 800
+
+// ownTokens are those of the current keyslot, or else of former ones, the running boot's
+// first.
+func (r *run) ownTokens() []*luks.SystemdTPM2 {
+	var first, rest []*luks.SystemdTPM2
+	var running []int
+	for _, values := range r.volume.Running {
+		running = append(running, r.volume.Opens(values)...)
+	}
+	slots := append([]int{r.volume.Keyslot}, r.volume.Former...)
+	for i := range r.volume.Tokens {
+		t := r.volume.Tokens[i].SystemdTPM2()
+		if t == nil || !t.Literal() || len(t.Keyslots) != 1 || !slices.Contains(slots, t.Keyslots[0]) {
+			continue
+		}
+		if slices.Contains(running, r.volume.Tokens[i].ID) {
+			first = append(first, t)
+		} else {
+			rest = append(rest, t)
+		}
+	}
+	return append(first, rest...)
+}
+
+// choose keeps the PCRs of the tokens that are there, unless others are asked for.
+func (r *run) choose(own []*luks.SystemdTPM2) plan.Choice {
+	if len(own) == 0 || r.Options.PCRs != 0 || r.Options.Bank != 0 {
+		return plan.Choice{}
+	}
+	sel := pcr.BankSelection{Bank: own[0].Bank, PCRs: own[0].PCRs}
+	if sel.Bank == 0 {
+		sel.Bank = pcr.SHA256
+	}
+	return plan.Keep(sel, r.Log, r.Options)
+}
+
+// judge finds out whether the likeliest way to boot will open the volume.
+func (r *run) judge() {
+	for i := range r.Prediction.Paths {
+		if p := &r.Prediction.Paths[i]; p.Halts == "" {
+			r.Next = plan.Label(p.Name)
+			break
+		}
+	}
+	isNext := func(label string) bool { return label == r.Next }
+	r.Opens = slices.ContainsFunc(r.Plan.Add, func(b plan.Boot) bool { return isNext(b.Label) }) ||
+		slices.ContainsFunc(r.Plan.Keep, func(k plan.Kept) bool { return k.Boot != nil && isNext(k.Boot.Label) })
+}
