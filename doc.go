@@ -17,6 +17,7 @@
 //	node/adopt             opens volumes by the tokens of clevis and systemd-cryptenroll
 //	node/enroll            puts a volume's key into a TPM, and takes it out: all or nothing
 //	node/plan              which PCRs to seal to, and which tokens a volume should have
+//	node/reseal            carries plans out, crash-safe: reseal, commit, retire
 //	node/state             the folder with what belongs to a node's volumes
 //	node/expect            the events that were expected of boots, in a file beside them
 //	node/kept              the secret that is kept for reseals, on the volume itself

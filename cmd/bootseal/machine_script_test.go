@@ -61,7 +61,7 @@ func rebootAt(socket string, log *eventlog.Log) error {
 }
 
 func shutDownAt(socket string) error {
-	tpm, err := openSocket(socket)
+	tpm, err := tpmlink.Socket(socket)
 	if err != nil {
 		return err
 	}

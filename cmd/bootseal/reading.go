@@ -8,8 +8,11 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows, on a terminal and after a second, which file is being read.
-func (a *app) progress(path string) {
+// progress shows which file is being read, as step does.
+func (a *app) progress(path string) { a.step("reading " + path) }
+
+// step shows, on a terminal and after a second, what is being done.
+func (a *app) step(doing string) {
 	f, ok := a.err.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return
@@ -18,7 +21,7 @@ func (a *app) progress(path string) {
 		a.began = time.Now()
 	}
 	if time.Since(a.began) > time.Second {
-		fmt.Fprintf(a.err, "\r\x1b[K%s", fit("reading "+path, width(a.err)-1))
+		fmt.Fprintf(a.err, "\r\x1b[K%s", fit(doing, width(a.err)-1))
 		a.showing = true
 	}
 }

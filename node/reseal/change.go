@@ -160,10 +160,12 @@ func (r *run) release() int {
 	if r.Release != 0 {
 		return r.Release
 	}
-	for _, t := range r.ownTokens() {
-		if t.SRK == nil {
-			return luks.Systemd252
-		}
+	own := r.ownTokens()
+	switch {
+	case len(own) == 0 && r.Installed != 0:
+		return r.Installed
+	case slices.ContainsFunc(own, func(t *luks.SystemdTPM2) bool { return t.SRK == nil }):
+		return luks.Systemd252
 	}
 	return luks.Systemd255
 }

@@ -286,6 +286,7 @@ func (r *run) choose(own []*luks.SystemdTPM2) plan.Choice {
 
 // judge finds out whether the likeliest way to boot will open the volume.
 func (r *run) judge() {
+	r.Next = plan.Label(r.Prediction.Paths[0].Name)
 	for i := range r.Prediction.Paths {
 		if p := &r.Prediction.Paths[i]; p.Halts == "" {
 			r.Next = plan.Label(p.Name)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/bootseal/bootseal/internal/atomicfile"
@@ -102,6 +103,23 @@ func ReadPending(root, uuid string) ([]pcr.Digest, error) {
 		return nil, err
 	}
 	return p.Hashes, nil
+}
+
+// Restore takes a text out of the retired boots: the next reseal seals for them again. It
+// reports whether it was there.
+func Restore(root, uuid, text string) (bool, error) {
+	before, err := ReadRetired(root, uuid)
+	if err != nil {
+		return false, err
+	}
+	after := slices.DeleteFunc(slices.Clone(before), func(b Retired) bool { return b.Text == text })
+	switch {
+	case len(after) == len(before):
+		return false, nil
+	case len(after) == 0:
+		return true, removeRecord(root, uuid, retiredName)
+	}
+	return true, writeRecord(root, uuid, retiredName, retired{recordVersion, after})
 }
 
 // readRecord reads a file and checks its version.

@@ -42,8 +42,8 @@ type Request struct {
 	// Options may change the PCRs that tokens were sealed to so far.
 	Options plan.Options
 	// Release is that of the systemd which will read new tokens; 0 for one that reads the
-	// tokens which are there.
-	Release int
+	// tokens which are there, or where there are none for Installed.
+	Release, Installed int
 	// Parent is the Name of the TPM key that the volume's secret is known to be sealed
 	// under; nil where it is not known.
 	Parent seal.Name
