@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"context"
 	"crypto/rand"
 	"os"
 	"os/exec"
@@ -24,6 +25,27 @@ func open(t testing.TB) transport.TPM {
 		return openSwtpm(t)
 	}
 	return vtpmtest.OpenOptions(t, vtpm.Options{Entropy: rand.Reader})
+}
+
+// TestTheSameOnSwtpm runs the tests of this package again with Debian's swtpm in place of
+// the vTPM.
+func TestTheSameOnSwtpm(t *testing.T) {
+	if os.Getenv("BOOTSEAL_TEST_TPM") != "" {
+		t.Skip("it is what runs")
+	}
+	if _, err := exec.LookPath("swtpm"); err != nil {
+		t.Skip("swtpm is not installed: it is in Debian's package of that name")
+	}
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^Test")
+	cmd.Env = append(os.Environ(), "BOOTSEAL_TEST_TPM=swtpm")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func openSwtpm(t testing.TB) transport.TPM {
