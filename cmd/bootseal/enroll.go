@@ -22,6 +22,7 @@ import (
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
 	"github.com/bootseal/bootseal/seal"
+	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/google/go-tpm/tpm2/transport"
 	"github.com/spf13/cobra"
 )
@@ -47,7 +48,8 @@ type enrollFlags struct {
 	noRecovery, newRecovery     bool
 	pin, force, dryRun          bool
 	sealTo, name                string
-	unmeasured                  bool
+	unmeasured, shell           bool
+	signedPolicy, signedPCRs    string
 	systemd                     int
 }
 
@@ -63,6 +65,9 @@ func (f *enrollFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.newRecovery, "new-recovery-key", false, "make a recovery key though the volume has one")
 	flags.StringVar(&f.sealTo, "seal-to", "", "PCRs to seal to, as 4,7,9 (default: by what boots the machine)")
 	flags.BoolVar(&f.unmeasured, "allow-unmeasured-initrd", false, "seal though anybody who writes to the boot partition can replace the initial ramdisk")
+	flags.BoolVar(&f.shell, "allow-shell", false, "seal for boots that come up with a root shell, as recovery mode does")
+	flags.StringVar(&f.signedPolicy, "signed-policy", "", "public key (PEM): add a token for boots whose PCRs its owner signs, as systemd-measure does")
+	flags.StringVar(&f.signedPCRs, "signed-pcrs", "11", "the PCRs that are signed, with --signed-policy")
 	flags.IntVar(&f.systemd, "systemd", 0, "release of the systemd that will read the tokens: 252, 255, 257 (default: the installed one's)")
 	flags.StringVar(&f.name, "name", "", "name under /dev/mapper (default: as it is open, or as in /etc/crypttab)")
 	flags.StringVar(&f.ownerFile, "owner-password-file", "", "file with the password of the TPM's owner hierarchy, if it has one")
@@ -134,6 +139,7 @@ type enrolled struct {
 	RecoveryFile    string          `json:"recovery_key_file,omitempty"`
 	Boots           []enrolledBoot  `json:"boots"`
 	Left            []plan.Left     `json:"left,omitempty"`
+	Signed          *signedToken    `json:"signed,omitempty"`
 	Verified        bool            `json:"verified"` // the TPM gave out the key for the running boot
 	Removed         *enroll.Old     `json:"removed,omitempty"`
 	Cleaned         *enroll.Cleaned `json:"cleaned,omitempty"`
@@ -143,6 +149,13 @@ type enrolled struct {
 type enrolledBoot struct {
 	Label string `json:"label"`
 	Token *int   `json:"token,omitempty"`
+}
+
+// signedToken is what was sealed for PCRs that are signed.
+type signedToken struct {
+	PCRs   pcr.Selection `json:"pcrs"`
+	Beside pcr.Selection `json:"beside"` // that are sealed to literally
+	Tokens []int         `json:"tokens,omitempty"`
 }
 
 func (r *enrolled) note(format string, args ...any) {
@@ -230,7 +243,7 @@ func (a *app) decide(e *enrolling) error {
 	if err != nil {
 		return err
 	}
-	o := plan.Options{AllowUnmeasuredInitrd: f.unmeasured}
+	o := plan.Options{AllowUnmeasuredInitrd: f.unmeasured, AllowShell: f.shell}
 	if o.PCRs, err = pcr.ParseSelection(f.sealTo); f.sealTo != "" && err != nil {
 		return fmt.Errorf("--seal-to: %w", err)
 	}
@@ -314,11 +327,38 @@ func (a *app) settle(e *enrolling) error {
 		e.req.Recovery, e.req.KeyFile = recoverykey.New(), f.recoveryFile
 		e.report.RecoveryFile = f.recoveryFile
 	}
-	keyslots := 1
+	keyslots, tokens := 1, 2
 	if e.req.Recovery != nil {
-		keyslots++
+		keyslots, tokens = keyslots+1, tokens+1
 	}
-	return enroll.Check(e.header, e.machine.Volume.Path(), keyslots, keyslots+1)
+	if f.signedPolicy != "" {
+		if err := e.readSigned(); err != nil {
+			return err
+		}
+		tokens++
+	}
+	return enroll.Check(e.header, e.machine.Volume.Path(), keyslots, tokens)
+}
+
+// readSigned reads the key of a signed policy.
+func (e *enrolling) readSigned() error {
+	text, err := readSmall(e.flags.signedPolicy)
+	if err != nil {
+		return fmt.Errorf("--signed-policy: %w", err)
+	}
+	key, err := pcrsig.ParseKey(string(text))
+	if err != nil {
+		return fmt.Errorf("--signed-policy %s: %w", e.flags.signedPolicy, err)
+	}
+	s := &seal.Signed{PublicKey: key.PEM}
+	if s.PCRs, err = pcr.ParseSelection(e.flags.signedPCRs); err != nil {
+		return fmt.Errorf("--signed-pcrs: %w", err)
+	}
+	e.req.Signed, e.report.Signed = s, &signedToken{PCRs: s.PCRs}
+	for i := range enroll.Beside(e.req.Boots[0].PCRs, s.PCRs) {
+		e.report.Signed.Beside = e.report.Signed.Beside.With(i)
+	}
+	return nil
 }
 
 // sharedLibrary is systemd's own, whose name has the release.

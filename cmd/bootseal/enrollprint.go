@@ -48,6 +48,9 @@ func (a *app) printIntent(e *enrolling) {
 	for _, l := range r.Left {
 		fmt.Fprintf(a.out, "  not %s\n", wrap(l.Label+": "+l.Reason, width(a.out)-6, "      "))
 	}
+	if r.Signed != nil {
+		fmt.Fprintf(a.out, "  and those with a signature for PCRs %s (by the key in %s), with PCRs %s as they are\n", r.Signed.PCRs, e.flags.signedPolicy, r.Signed.Beside)
+	}
 	adds := fmt.Sprintf("a keyslot for the TPM, tokens for systemd %d", r.Systemd)
 	if e.req.Recovery != nil {
 		adds = "a recovery key, " + adds

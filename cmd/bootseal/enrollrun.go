@@ -150,6 +150,9 @@ func (e *enrolling) fill(added *enroll.Added) {
 	if added.Recovery >= 0 {
 		r.RecoveryKeyslot = &added.Recovery
 	}
+	if r.Signed != nil {
+		r.Signed.Tokens = added.Signed
+	}
 	r.Boots = nil
 	for i := range added.Boots {
 		r.Boots = append(r.Boots, enrolledBoot{added.Boots[i].Label, &added.Tokens[i]})

@@ -47,6 +47,9 @@ type Request struct {
 	PIN     []byte // empty for none
 	// OwnerAuth is the owner hierarchy's password, needed where the TPM has no SRK yet.
 	OwnerAuth []byte
+	// Signed, if it is set, adds tokens which open for any values of some PCRs that a key's
+	// owner has signed, beside those for Boots: for boots that nobody can predict here.
+	Signed *seal.Signed
 	// Recovery is the recovery key to add, nil for none.
 	Recovery *recoverykey.Key
 	// KeyFile is where the recovery key is written, a file that must not be there yet,
@@ -62,6 +65,7 @@ type Added struct {
 	Recovery int         // the recovery key's keyslot, -1 without one
 	Keyslot  int         // the TPM's
 	Tokens   []int       // the systemd-tpm2 tokens' numbers, one for each of Boots
+	Signed   []int       // the numbers of tokens with the signed policy
 	Boot     int         // the bootseal token's number
 	Parent   seal.Parent // the key that the secret is sealed under
 	Boots    []plan.Boot // those that there was room for
@@ -139,6 +143,7 @@ func (a *Added) Finish() error {
 type texts struct {
 	recovery []byte
 	boots    [][]byte
+	signed   [][]byte
 	own      []byte
 }
 
@@ -175,6 +180,9 @@ func (a *Added) prepare(h *luks.Header, req *Request) (*texts, error) {
 	if a.Parent, err = enrollment.ParentFor(a.machine.TPM, req.Release, auth); err != nil {
 		return nil, err
 	}
+	if free, err = a.prepareSigned(out, req, len(ids), free); err != nil {
+		return nil, err
+	}
 	return out, a.prepareBoots(out, req, ids, free)
 }
 
@@ -186,11 +194,11 @@ const keyslotCost = 450
 func (a *Added) prepareBoots(out *texts, req *Request, ids []int, free int) error {
 	own := &luks.Boot{Keyslots: []int{a.Keyslot}}
 	for i, b := range req.Boots {
-		if len(ids) < 2 { // one is the bootseal token's
+		if len(ids) < 2+len(out.signed) { // one is the bootseal token's
 			a.Left = req.Boots[i:]
 			break
 		}
-		text, err := a.sealFor(b, req)
+		text, err := a.sealFor(b.Policy(len(req.PIN) > 0), req)
 		if err != nil {
 			return fmt.Errorf("seal for %s: %w", b.Label, err)
 		}
@@ -201,7 +209,7 @@ func (a *Added) prepareBoots(out *texts, req *Request, ids []int, free int) erro
 			return err
 		}
 		cost := luks.Cost(ids[0], len(text))
-		if cost+luks.Cost(ids[1], len(ownText)) > free {
+		if cost+luks.Cost(luks.MaxTokens-1, len(ownText)) > free {
 			a.Left = req.Boots[i:]
 			break
 		}
@@ -214,16 +222,14 @@ func (a *Added) prepareBoots(out *texts, req *Request, ids []int, free int) erro
 		return &Problem{fmt.Sprintf("%d bytes are free in its header, and the tokens of one boot take more", free),
 			"remove tokens that nobody needs: cryptsetup token remove --token-id ID " + a.machine.Volume.Path()}
 	}
-	a.Boot = ids[0]
+	a.Signed, a.Boot = ids[:len(out.signed)], ids[len(out.signed)]
 	return nil
 }
 
-// sealFor returns the text of the token for a boot.
-func (a *Added) sealFor(b plan.Boot, req *Request) ([]byte, error) {
+// sealFor returns the text of the token with a policy.
+func (a *Added) sealFor(p seal.Policy, req *Request) ([]byte, error) {
 	s, err := seal.Seal(a.machine.TPM, seal.Options{
-		Secret: a.secret,
-		Policy: b.Policy(len(req.PIN) > 0),
-		PIN:    req.PIN, Parent: a.Parent, UnsaltedPIN: enrollment.UnsaltedPIN(req.Release),
+		Secret: a.secret, Policy: p, PIN: req.PIN, Parent: a.Parent, UnsaltedPIN: enrollment.UnsaltedPIN(req.Release),
 	})
 	if err != nil {
 		return nil, err
@@ -231,6 +237,9 @@ func (a *Added) sealFor(b plan.Boot, req *Request) ([]byte, error) {
 	t, err := enrollment.NewToken(s, a.Keyslot)
 	if err != nil {
 		return nil, err
+	}
+	if p.Signed != nil {
+		t.Pubkey, t.PubkeyPCRs = []byte(p.Signed.PublicKey), p.Signed.PCRs
 	}
 	return t.For(req.Release)
 }
@@ -276,6 +285,11 @@ func (a *Added) apply(ctx context.Context, req *Request, t *texts) error {
 	for i, text := range t.boots {
 		if err := a.addToken(ctx, text, a.Tokens[i]); err != nil {
 			return fmt.Errorf("add the token for %s: %w", a.Boots[i].Label, err)
+		}
+	}
+	for i, text := range t.signed {
+		if err := a.addToken(ctx, text, a.Signed[i]); err != nil {
+			return fmt.Errorf("add a token for what is signed: %w", err)
 		}
 	}
 	if err := a.addToken(ctx, t.own, a.Boot); err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/bootseal/bootseal/node/plan"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
+	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
 	"github.com/google/go-tpm/tpm2"
 )
@@ -202,6 +203,63 @@ func extend(t *testing.T, m *machine, index int) {
 		Digests:   tpm2.TPMLDigestValues{Digests: []tpm2.TPMTHA{{HashAlg: tpm2.TPMAlgSHA256, Digest: pcr.SHA256.Sum([]byte("tampered"))}}},
 	}).Execute(m.TPM); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A signed policy stands beside the boots: what the key's owner signs opens, too, and
+// what nobody signed does not.
+func TestAddSigned(t *testing.T) {
+	text, err := os.ReadFile("../../seal/pcrsig/testdata/key.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, sign, err := pcrsig.ParsePrivateKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, req := newMachine(t), request(t)
+	req.Signed = &seal.Signed{PublicKey: key.PEM, PCRs: pcr.Select(4, 8, 9)}
+	a, err := enroll.Add(t.Context(), &m.Machine, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Signed) != 1 || a.Signed[0] <= a.Tokens[len(a.Tokens)-1] || a.Boot <= a.Signed[0] {
+		t.Fatalf("tokens %v, signed %v, bootseal's %d", a.Tokens, a.Signed, a.Boot)
+	}
+	token := enrollment.Inspect(header(t, m)).Token(a.Signed[0])
+	if s := token.SystemdTPM2(); s.PCRs != pcr.Select(7, 14) || s.PubkeyPCRs != pcr.Select(4, 8, 9) {
+		t.Errorf("PCRs %s, signed %s", s.PCRs, s.PubkeyPCRs)
+	}
+	extend(t, m, 9) // a boot that nobody predicted
+	if got := opens(t, m, ""); got != -1 {
+		t.Errorf("it opens keyslot %d without a signature", got)
+	}
+	sel := pcr.BankSelection{Bank: pcr.SHA256, PCRs: req.Signed.PCRs}
+	values, err := seal.ReadPCRs(m.TPM, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := seal.PCRPolicy(values, sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := pcrsig.Sign(key, sign, sel.PCRs, policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := token.SystemdTPM2()
+	secret, err := seal.OpenForeign(m.TPM, seal.Foreign{
+		Parent: enrollment.Parent(s), Bank: s.Bank, PCRs: s.PCRs, Signed: req.Signed,
+		Objects: []seal.Object{{Public: s.Shards[0].Public, Private: s.Shards[0].Private}},
+	}, nil, pcrsig.File{pcr.SHA256: {signature}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Volume.Test(t.Context(), luks.Passphrase(secret), a.Keyslot); err != nil {
+		t.Error(err)
 	}
 }
 

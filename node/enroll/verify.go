@@ -32,6 +32,11 @@ func (a *Added) verify(ctx context.Context, req *Request, t *texts) error {
 			return fmt.Errorf("verify: the values that were expected of %s do not lead to the policy of token %d", a.Boots[i].Label, id)
 		}
 	}
+	for i, id := range a.Signed {
+		if !bytes.Equal(h.Metadata.Tokens[id], t.signed[i]) {
+			return fmt.Errorf("verify: token %d is not what was written", id)
+		}
+	}
 	values, err := a.values()
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
