@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: each reads like a manual page of a verb.
 // A script that needs the program cryptsetup begins with [!cryptsetup] skip.
 // $BOOTS has the recorded boots of package eventlog, $CHAINS what else these
-// machines had: variables, and manifests of their files. $SWTPM has states of swtpm,
+// machines had: variables, and manifests of their files. $HOOK is the package's hook. $SWTPM has states of swtpm,
 // $PCRSIG keys and signatures of systemd-measure.
 func TestScripts(t *testing.T) {
 	boots, err := filepath.Abs("../../eventlog/testdata/boots")
@@ -51,6 +51,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hook, err := filepath.Abs("../../packaging/root/usr/lib/bootseal/hook")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
@@ -59,6 +63,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("CHAINS", chains)
 			e.Setenv("SWTPM", swtpm)
 			e.Setenv("PCRSIG", pcrsig)
+			e.Setenv("HOOK", hook)
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
