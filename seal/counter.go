@@ -41,6 +41,9 @@ var (
 func DefineCounter(tpm transport.TPM, salt Parent, auth, ownerAuth []byte) (Counter, error) {
 	tpm = withPatience(tpm)
 	c := Counter{Auth: bytes.Clone(auth), Salt: salt}
+	if err := salt.check(); err != nil { // without one the authValue would cross the bus in clear
+		return Counter{}, fmt.Errorf("define a counter: %w", err)
+	}
 	indices := guardCounters
 	if len(auth) > 0 {
 		indices = stateCounters
@@ -91,7 +94,7 @@ func (c *Counter) define(tpm transport.TPM, ownerAuth []byte) error {
 // inSession runs f with a session for one command, which authorizes with an authValue.
 func (c *Counter) inSession(tpm transport.TPM, auth []byte, f func(*session) error) error {
 	var k *key
-	if c.Salt.where() != (Parent{}).where() {
+	if c.Salt.Handle != 0 || c.Salt.Template != "" {
 		var err error
 		if k, err = openParent(tpm, c.Salt, nil); err != nil {
 			return err

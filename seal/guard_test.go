@@ -77,6 +77,9 @@ func TestGuardRetires(t *testing.T) {
 		if !errors.As(err, &moved) || moved.Count != next.Value || moved.Guard.Value != g.Value {
 			t.Errorf("%s: %v", why, err)
 		}
+		if errors.Is(err, seal.ErrPINRequired) {
+			t.Errorf("%s: a PIN is asked for what it cannot open", why)
+		}
 		checkRemedy(t, err)
 	}
 	if n := failures(t, tpm); n != 0 {
@@ -154,6 +157,9 @@ func nvName(t testing.TB, tpm transport.TPM, index seal.Handle) tpm2.TPM2BName {
 
 func TestGuardRefuses(t *testing.T) {
 	tpm := open(t)
+	if _, err := seal.DefineCounter(tpm, seal.Parent{}, []byte("secret"), nil); err == nil || !strings.Contains(err.Error(), "no handle and no template") {
+		t.Errorf("an authValue in clear: %v", err)
+	}
 	g := guard(t, tpm)
 	srk := srkOf(t, tpm)
 	if err := seal.AdvanceGuard(tpm, srk, g.Next().Next(), nil); err == nil || !strings.Contains(err.Error(), "it moves by one") {

@@ -351,3 +351,28 @@ func TestReadPCRs(t *testing.T) {
 		t.Error("a bank that the TPM does not have")
 	}
 }
+
+// What lies on a disk may be anything: it is refused without a TPM, or has all that is needed.
+func FuzzSealed(f *testing.F) {
+	tpm := open(f)
+	boot(f, tpm, "firmware", "kernel")
+	for _, k := range kinds(f, tpm) {
+		text, err := json.Marshal(mustSeal(f, tpm, k.options))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var s seal.Sealed
+		if json.Unmarshal(text, &s) != nil || s.Check() != nil {
+			return
+		}
+		if name, err := s.Name(); err != nil || len(name) != 34 {
+			t.Errorf("Name %s, %v", name, err)
+		}
+		if _, err := seal.Digest(s.Policy); err != nil {
+			t.Error(err)
+		}
+	})
+}

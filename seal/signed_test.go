@@ -117,6 +117,39 @@ func TestPCRPolicyIsSystemds(t *testing.T) {
 	}
 }
 
+// What systemd-measure 252 signed opens what was sealed here, in a boot that measures what it
+// was told: the sections of pcrsig/testdata/README.md, then that the initial ramdisk begins.
+func TestSystemdMeasuresSignatureOpens(t *testing.T) {
+	tpm := open(t)
+	text, err := os.ReadFile("pcrsig/testdata/systemd252.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := pcrsig.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, _ := signer(t)
+	p := policy(seal.Branch{})
+	p.Signed = &seal.Signed{PublicKey: k.PEM, PCRs: pcr.Select(11)}
+	s := mustSeal(t, tpm, seal.Options{Policy: p})
+	for _, data := range []string{".linux\x00", "a kernel", ".osrel\x00", "ID=debian\n", ".cmdline\x00", "root=/dev/mapper/root",
+		".initrd\x00", "an initial ramdisk", ".pcrpkey\x00", k.PEM} {
+		extend(t, tpm, 11, data)
+	}
+	var missing *seal.SignatureError
+	if _, err := seal.Unseal(tpm, s, nil, file); !errors.As(err, &missing) || missing.Others != 4 {
+		t.Errorf("before the initial ramdisk: %v", err)
+	}
+	for n, word := range []string{"enter-initrd", "leave-initrd", "sysinit", "ready", "shutdown"} {
+		extend(t, tpm, 11, word)
+		got, err := seal.Unseal(tpm, s, nil, file)
+		if signed := n < 4; signed != (err == nil && bytes.Equal(got, secret)) {
+			t.Errorf("at %s: %q, %v", word, got, err)
+		}
+	}
+}
+
 // Sealed once, and opened for a kernel that came later, by a signature; with and without a
 // PIN, for both forms of the key, under both kinds of parents.
 func TestSignedAcrossBoots(t *testing.T) {

@@ -68,7 +68,10 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig
 	var auth []byte
 	if s.Policy.PIN {
 		if len(pin) == 0 {
-			return nil, errors.Join(s.Policy.Guard.holds(tpm), ErrPINRequired)
+			if err := s.Policy.Guard.holds(tpm); err != nil {
+				return nil, err
+			}
+			return nil, ErrPINRequired
 		}
 		if auth, err = pinAuth(pin, s.PINSalt); err != nil {
 			return nil, err

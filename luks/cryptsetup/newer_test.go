@@ -79,9 +79,74 @@ func (n *newer) volume() *Volume {
 	return v
 }
 
-// Both directions with systemd 257: the storage root key, salted PINs, the other form of a
-// public key.
-func TestSystemd257(t *testing.T) {
+// What systemd-cryptenroll 257 writes is opened here: the storage root key, which is the one
+// that is made here, salted PINs, a public key.
+func TestWeOpenSystemd257sTokens(t *testing.T) {
+	n := openNewer(t)
+	byToken(t) // skips without what reaches the TPM
+	tpm, device := simulator(t)
+	extend(t, tpm, 7, "firmware")
+	extend(t, tpm, 11, "kernel")
+	signatures, file := n.signatures(tpm)
+	key, _ := signer(t)
+	public := n.write("public.pem", []byte(key.PEM))
+
+	v := n.volume()
+	for id, options := range [][]string{
+		{"--tpm2-pcrs=4+7"},
+		{"--tpm2-pcrs=7", "--tpm2-with-pin=yes"},
+		{"--tpm2-pcrs=7", "--tpm2-public-key=" + n.inside(public), "--tpm2-public-key-pcrs=11", "--tpm2-signature=" + n.inside(signatures)},
+	} {
+		token := n.cryptenroll(v, id, append(options, "--tpm2-pcrlock=", "--tpm2-device="+device))
+		secret, err := seal.OpenForeign(tpm, foreign(token), []byte(pin), file)
+		if err != nil {
+			t.Errorf("%v: %v", options, err)
+			continue
+		}
+		if err := v.Test(t.Context(), luks.Passphrase(secret), token.Keyslots[0]); err != nil {
+			t.Errorf("%v: %v", options, err)
+		}
+	}
+	theirs, err := seal.ReadParent(tpm, seal.SRKHandle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evict(t, tpm, theirs)
+	ours, created, err := seal.EnsureSRK(tpm, nil)
+	if err != nil || !created || ours.Name.String() != theirs.Name.String() {
+		t.Errorf("SRK %s, %v, systemd's is %s", ours.Name, err, theirs.Name)
+	}
+}
+
+// signatures writes a file of signatures for PCR 11 as it is.
+func (n *newer) signatures(tpm transport.TPM) (path string, file pcrsig.File) {
+	n.t.Helper()
+	text, err := os.ReadFile(signedFor(n.t, tpm))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if file, err = pcrsig.Parse(text); err != nil {
+		n.t.Fatal(err)
+	}
+	return n.write("signatures.json", text), file
+}
+
+// cryptenroll enrolls, and returns the token that was made.
+func (n *newer) cryptenroll(v *Volume, id int, options []string) *luks.SystemdTPM2 {
+	n.t.Helper()
+	env := []string{"PASSWORD=" + string(passphrase), "NEWPIN=" + pin}
+	if _, err := n.run(env, "systemd-cryptenroll", append(options, n.inside(v.Path()))...); err != nil {
+		n.t.Fatalf("%v: %v %s", options, err, stderr(err))
+	}
+	token, err := luks.ParseToken(id, header(n.t, v).Metadata.Tokens[id])
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return token.(*luks.SystemdTPM2)
+}
+
+// And what is written here is opened by systemd 257's plugin.
+func TestSystemd257OpensOurTokens(t *testing.T) {
 	n := openNewer(t)
 	program, err := os.ReadFile(byToken(t))
 	if err != nil {
@@ -92,57 +157,9 @@ func TestSystemd257(t *testing.T) {
 		t.Fatal(err)
 	}
 	tpm, device := simulator(t)
-	extend(t, tpm, 7, "firmware")
 	extend(t, tpm, 11, "kernel")
-	text, err := os.ReadFile(signedFor(t, tpm))
-	if err != nil {
-		t.Fatal(err)
-	}
-	signatures := n.write("signatures.json", text)
-	file, err := pcrsig.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, _ := signer(t)
-	public := n.write("public.pem", []byte(key.PEM))
-
+	signatures, _ := n.signatures(tpm)
 	v := n.volume()
-	for id, options := range [][]string{
-		{"--tpm2-pcrs=4+7"},
-		{"--tpm2-pcrs=7", "--tpm2-with-pin=yes"},
-		{"--tpm2-pcrs=7", "--tpm2-public-key=" + n.inside(public), "--tpm2-public-key-pcrs=11", "--tpm2-signature=" + n.inside(signatures)},
-	} {
-		options = append(options, "--tpm2-pcrlock=", "--tpm2-device="+device, n.inside(v.Path()))
-		if _, err := n.run([]string{"PASSWORD=" + string(passphrase), "NEWPIN=" + pin}, "systemd-cryptenroll", options...); err != nil {
-			t.Fatalf("%v: %v %s", options, err, stderr(err))
-		}
-		parsed, err := luks.ParseToken(id, header(t, v).Metadata.Tokens[id])
-		if err != nil {
-			t.Fatal(err)
-		}
-		token := parsed.(*luks.SystemdTPM2)
-		secret, err := seal.OpenForeign(tpm, foreign(token), []byte(pin), file)
-		if err != nil {
-			t.Errorf("%v: %v", options, err)
-			continue
-		}
-		if err := v.Test(t.Context(), luks.Passphrase(secret), token.Keyslots[0]); err != nil {
-			t.Errorf("%v: %v", options, err)
-		}
-	}
-
-	// The storage root key that systemd has made is the one that is made here.
-	theirs, err := seal.ReadParent(tpm, seal.SRKHandle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	evict(t, tpm, theirs)
-	ours, created, err := seal.EnsureSRK(tpm, nil)
-	if err != nil || !created || ours.Name.String() != theirs.Name.String() {
-		t.Errorf("SRK %s, %v, systemd's is %s", ours.Name, err, theirs.Name)
-	}
-
-	v = n.volume()
 	for _, o := range kinds257(t, tpm) {
 		o.Secret = make([]byte, 32)
 		rand.Read(o.Secret)
@@ -184,7 +201,8 @@ func foreign(token *luks.SystemdTPM2) seal.Foreign {
 	return f
 }
 
-// kinds257 are the policies of kinds, sealed as systemd 257 does.
+// kinds257 are the policies of kinds, sealed as systemd 257 does; and a public key in 252's
+// form, too.
 func kinds257(t *testing.T, tpm transport.TPM) []seal.Options {
 	var list []seal.Options
 	for _, o := range kinds(t, tpm) {
@@ -193,7 +211,10 @@ func kinds257(t *testing.T, tpm transport.TPM) []seal.Options {
 		}
 		o.Parent, o.UnsaltedPIN = seal.Parent{}, false
 		if o.Policy.Signed != nil {
-			o.Policy.Signed.ZeroExponent = true
+			list = append(list, o)
+			zero := *o.Policy.Signed
+			zero.ZeroExponent = true
+			o.Policy.Signed = &zero
 		}
 		list = append(list, o)
 	}

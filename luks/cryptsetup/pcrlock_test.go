@@ -9,7 +9,6 @@ import (
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
-	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 )
@@ -22,15 +21,7 @@ func TestSystemd257PCRLock(t *testing.T) {
 	byToken(t) // skips without what reaches the TPM
 	tpm, device := simulator(t)
 	extend(t, tpm, 11, "kernel")
-	text, err := os.ReadFile(signedFor(t, tpm))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := pcrsig.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signatures := n.write("signatures.json", text)
+	signatures, file := n.signatures(tpm)
 	key, _ := signer(t)
 	public := n.write("public.pem", []byte(key.PEM))
 
@@ -49,15 +40,7 @@ func TestSystemd257PCRLock(t *testing.T) {
 	v := n.volume()
 	both := []string{"--tpm2-public-key=" + n.inside(public), "--tpm2-public-key-pcrs=11", "--tpm2-signature=" + n.inside(signatures), "--tpm2-with-pin=yes"}
 	for id, options := range [][]string{{}, both} {
-		options = append(options, "--tpm2-pcrlock="+n.inside(policy), "--tpm2-pcrs=", "--tpm2-device="+device, n.inside(v.Path()))
-		if _, err := n.run([]string{"PASSWORD=" + string(passphrase), "NEWPIN=" + pin}, "systemd-cryptenroll", options...); err != nil {
-			t.Fatalf("%v: %v %s", options, err, stderr(err))
-		}
-		read, err := luks.ParseToken(id, header(t, v).Metadata.Tokens[id])
-		if err != nil {
-			t.Fatal(err)
-		}
-		token := read.(*luks.SystemdTPM2)
+		token := n.cryptenroll(v, id, append(options, "--tpm2-pcrlock="+n.inside(policy), "--tpm2-pcrs=", "--tpm2-device="+device))
 		if !token.PCRLock || len(token.Shards) != id+1 {
 			t.Fatalf("%+v", token)
 		}
