@@ -40,16 +40,16 @@ type Volume struct {
 	retireRunning bool
 }
 
-// Plan is what becomes of a volume's tokens, in this order: make room, add, write down
-// what is expected, drop.
+// Plan is what becomes of a volume's tokens, in this order: make room, add, drop, write
+// down what is expected of those that are there.
 type Plan struct {
 	// Room are tokens that must go first, because the header has no room otherwise. The
 	// running boot's is never among them.
 	Room []Drop `json:"room,omitempty"`
 	Add  []Boot `json:"add,omitempty"`
+	Drop []Drop `json:"drop,omitempty"`
 	// Expect is whether the bootseal token says something else than Keep and Add do.
 	Expect bool   `json:"expect"`
-	Drop   []Drop `json:"drop,omitempty"`
 	Keep   []Kept `json:"keep,omitempty"` // in the order of their rank
 	Left   []Left `json:"left,omitempty"`
 }
@@ -189,7 +189,7 @@ func (v *Volume) plan(boots []Boot, commit bool) *Plan {
 		}
 	}
 	p.Expect = v.expects(stay)
-	v.makeRoom(p, stay)
+	v.makeRoom(p)
 	return p
 }
 

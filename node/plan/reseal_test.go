@@ -354,10 +354,10 @@ func apply(t *testing.T, h *header, p *plan.Plan) {
 	for _, b := range p.Add {
 		ids = append(ids, h.put(token(b, 1, false)))
 	}
-	if p.Expect {
-		h.put(p.Expectations(e, 1, ids))
-	}
 	for _, d := range p.Drop {
 		h.remove(d.Token)
+	}
+	if p.Expect {
+		h.put(p.Expectations(e, 1, ids))
 	}
 }

@@ -19,9 +19,10 @@ var (
 // open the volume. It fails where no boot matches the text, and with [ErrRunning] and
 // [ErrOnlyBoot] unless it is forced.
 func Retire(v Volume, boots []Boot, text string, force bool) (*Plan, error) {
+	known := slices.Contains(v.Retired, text)
 	v.Retired = append(slices.Clone(v.Retired), text)
 	after := v.own(boots)
-	matched := slices.ContainsFunc(boots, func(b Boot) bool { return b.Matches(text) })
+	matched := known || slices.ContainsFunc(boots, func(b Boot) bool { return b.Matches(text) })
 	for i := range after {
 		if !after[i].retired {
 			continue

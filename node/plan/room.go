@@ -67,25 +67,13 @@ func textSize(t luks.Token) int {
 }
 
 // makeRoom moves as many of the tokens to be dropped before the others as it takes, so
-// that the additions and the new bootseal token fit: by default everything that opens the
-// volume is there until all that is new is there, too.
-func (v *Volume) makeRoom(p *Plan, stay []wanted) {
+// that the additions fit: by default everything that opens the volume is there until all
+// that is new is there, too. The bootseal token is written after the drops.
+func (v *Volume) makeRoom(p *Plan) {
 	tokens, bytes := v.Room.Tokens, v.Room.Bytes
-	var after int
-	for _, w := range stay {
-		after += v.expectationCost(w)
-		if w.token == nil {
-			tokens--
-			bytes -= luks.Cost(luks.MaxTokens-1, v.TokenSize)
-		}
-	}
-	if p.Expect {
-		bytes -= luks.Cost(luks.MaxTokens-1, textSize(&luks.Boot{Keyslots: []int{v.Keyslot}})+after)
-		if old := v.Boot(); old != nil {
-			bytes += luks.Cost(old.ID, old.Size)
-		} else {
-			tokens--
-		}
+	for range p.Add {
+		tokens--
+		bytes -= luks.Cost(luks.MaxTokens-1, v.TokenSize)
 	}
 	for (tokens < 0 || bytes < 0) && len(p.Drop) > 0 {
 		d := p.Drop[0] // the one that is the least likely to be missed

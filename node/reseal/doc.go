@@ -3,8 +3,8 @@
 //
 // The order is always the same. Sealing and deciding come first and change nothing. Then
 // a backup of the header and a journal are brought to disk. Then tokens are added, read
-// back and compared; then what is expected of each is written; then tokens are dropped,
-// each only while it is the one that was meant; then the journal is closed. Each change of
+// back and compared; then tokens are dropped, each only while it is the one that was meant;
+// then what is expected of each is written; then the journal is closed. Each change of
 // the header is one run of cryptsetup, which writes one copy of it after the other.
 //
 // A run that is cut off needs nothing to be undone: the tokens that were added are good,

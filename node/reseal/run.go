@@ -196,9 +196,12 @@ func (r *run) at(point string) error {
 }
 
 // nothing reports whether the volume is as it should be.
-func (r *run) nothing() bool {
+func (r *run) nothing() bool { return r.onlyJournal() && r.journal == nil }
+
+// onlyJournal reports whether at most the journal of an earlier run is to be closed.
+func (r *run) onlyJournal() bool {
 	remembered := r.Retire == "" || slices.Contains(r.volume.Retired, r.Retire)
-	return r.Plan.Nothing() && remembered && r.journal == nil && r.header.Stale == nil
+	return r.Plan.Nothing() && remembered && len(r.volume.Former) == 0 && r.header.Stale == nil
 }
 
 // ErrNoSecret is returned where nothing gives out the secret to seal again.
