@@ -267,6 +267,11 @@ func readPCRLock(path string) (*seal.PCRLock, error) {
 // removeLater removes what is old of a volume that was taken over before, if a new token
 // opens it now.
 func (a *app) removeLater(ctx context.Context, ad *adopting) error {
+	unlock, err := lockVolume(ctx, ad.machine.State, ad.header.UUID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	var pin []byte
 	passphrase, err := enroll.OpenNow(ctx, &ad.machine, ad.header, nil)
 	if errors.Is(err, seal.ErrPINRequired) {

@@ -6,15 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/enroll"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/plan"
+	"github.com/bootseal/bootseal/node/state"
 )
 
 // carryOut makes the changes. The volume is as it was, or all is done.
 func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
+	unlock, err := lockVolume(ctx, e.machine.State, e.header.UUID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	e.req.Existing = open.passphrase
 	if e.req.Recovery != nil {
 		defer e.req.Recovery.Clear()
@@ -33,7 +40,7 @@ func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
 		}
 	}
 	var added *enroll.Added
-	err := a.during("enrolling "+e.report.Device, func() (err error) {
+	err = a.during("enrolling "+e.report.Device, func() (err error) {
 		added, err = enroll.Add(ctx, &e.machine, e.req)
 		return err
 	})
@@ -54,6 +61,13 @@ func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
 		return e.after(added)
 	}
 	return a.replaceOld(ctx, e, added)
+}
+
+// lockVolume keeps other runs from changing the volume. It waits for one that is at work.
+func lockVolume(ctx context.Context, root, uuid string) (unlock func(), err error) {
+	waiting, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	return state.Lock(waiting, root, uuid)
 }
 
 // cleanUp takes away what an enrollment that was cut off has left.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -130,5 +131,37 @@ func scriptVolume(ts *testscript.TestScript, path string) *cryptsetup.Volume {
 func scriptKey(ts *testscript.TestScript, path string) []byte {
 	key, err := os.ReadFile(filepath.Clean(ts.MkAbs(path)))
 	ts.Check(err)
+	return key
+}
+
+// lockOut brings a TPM into lockout, by wrong passwords: lockout SOCKET.
+func lockOut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lockout SOCKET")
+	}
+	tpm, err := tpmlink.Socket(ts.MkAbs(args[0]))
+	ts.Check(err)
+	key, err := tpm2.CreatePrimary{
+		PrimaryHandle: tpm2.TPMRHOwner,
+		InSensitive:   tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{UserAuth: tpm2.TPM2BAuth{Buffer: []byte("right")}}},
+		InPublic:      tpm2.New2B(daKey()),
+	}.Execute(tpm)
+	ts.Check(err)
+	for tries := 0; !errors.Is(err, tpm2.TPMRCLockout); tries++ {
+		if _, err = (tpm2.Create{
+			ParentHandle: tpm2.AuthHandle{Handle: key.ObjectHandle, Name: key.Name, Auth: tpm2.PasswordAuth([]byte("wrong"))},
+			InPublic:     tpm2.New2B(daKey()),
+		}).Execute(tpm); tries > 100 {
+			ts.Fatalf("no lockout after %d tries: %v", tries, err)
+		}
+	}
+	_, err = tpm2.FlushContext{FlushHandle: key.ObjectHandle}.Execute(tpm)
+	ts.Check(closeAfter(tpm, err))
+}
+
+// daKey is a storage key that is under dictionary attack protection.
+func daKey() tpm2.TPMTPublic {
+	key := tpm2.ECCSRKTemplate
+	key.ObjectAttributes.NoDA = false
 	return key
 }

@@ -69,13 +69,17 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exitcode": exitCode, "waitsocket": waitSocket, "waittrace": waitTrace,
 			"boottpm": bootTPM, "luksfile": luksFile, "luksopens": luksOpens, "enrolled": enrolledHeader, "efivarfs": efivarfsFolder,
-			"stockopens": stockOpens, "uki": makeUKI,
+			"stockopens": stockOpens, "lockout": lockOut, "uki": makeUKI,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
 			case "cryptsetup":
 				_, err := cryptsetup.Find(context.Background())
 				return err == nil, nil
+			case "notpm":
+				return missing(defaultDevice) != "", nil
+			case "noefi":
+				return missing(runningVariables) != "", nil
 			case "tcti-swtpm":
 				return missing("/usr/lib/*/libtss2-tcti-swtpm.so.0") == "", nil
 			case "stocksystemd":

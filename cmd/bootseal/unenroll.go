@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/bootseal/bootseal/internal/secretmem"
@@ -11,7 +12,7 @@ import (
 	"github.com/bootseal/bootseal/node/enroll"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/expect"
-	"github.com/bootseal/bootseal/node/kept"
+	"github.com/bootseal/bootseal/node/state"
 	"github.com/spf13/cobra"
 )
 
@@ -104,6 +105,11 @@ func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volum
 	}
 	defer open.clear()
 	r.OpensBy = &open.keyslot
+	unlock, err := lockVolume(ctx, f.volume.state, r.UUID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	m := &enroll.Machine{Volume: v, State: f.volume.state}
 	if r.Cleaned, err = enroll.Recover(ctx, m, open.passphrase); err != nil {
 		return err
@@ -111,7 +117,7 @@ func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volum
 	if err := a.during("removing", func() error { return enroll.Remove(ctx, m, h, old, open.passphrase) }); err != nil {
 		return err
 	}
-	if err := kept.Remove(f.volume.state, r.UUID); err != nil {
+	if err := forgetState(f.volume.state, r.UUID); err != nil {
 		return err
 	}
 	if err := enroll.Forget(f.volume.list, r.UUID); err != nil {
@@ -123,6 +129,19 @@ func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volum
 	}
 	if err := expect.Remove(folder, r.UUID); err != nil {
 		r.Notes = append(r.Notes, fmt.Sprintf("What was expected of boots stays: %v.", err))
+	}
+	return nil
+}
+
+// forgetState removes the volume's folder: the kept secret, and header backups, which have
+// the keyslots that were destroyed.
+func forgetState(root, uuid string) error {
+	dir, err := state.Folder(root, uuid)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("forget the volume: %w", err)
 	}
 	return nil
 }
