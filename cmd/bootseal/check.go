@@ -50,7 +50,8 @@ func (a *app) check() *cobra.Command {
 		Long: `Say whether the next boot of this machine opens its disks: which token opens each of them, or
 what somebody would have to type, and why.
 ` + fallbackHelp + `
-Without DEVICE: the enrolled volumes, ` + volumesListed + `, or all with a token for a TPM.
+Without DEVICE: the enrolled volumes, ` + volumesListed + `, or all that are open and
+have a token for a TPM.
 
 Exit codes: 0 it boots; 1 it does not; 2 that cannot be told. For a reboot gate, anything but 0
 means: do not reboot.

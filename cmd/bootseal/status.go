@@ -31,7 +31,8 @@ and say of each whether it is in order: will the next boot open the disks, which
 volume sealed to, how was it unlocked this time, is there a recovery key? What is not in order
 comes with a remedy. Nothing is changed.
 
-Without DEVICE: the enrolled volumes, ` + volumesListed + `, and others with a token for a TPM.
+Without DEVICE: the enrolled volumes, ` + volumesListed + `, and others that are open and have a
+token for a TPM.
 
 Exit codes: 0 in order, perhaps with warnings; 1 a disk will not open, or what would tell so is
 not to be believed; 2 that cannot be told (often: be root).

@@ -180,6 +180,8 @@ func TestBadDays(t *testing.T) {
 			status.Bad, "header", "was enrolled", "somebody put another volume in its place"},
 		{"a damaged list of volumes", func(_ *testing.T, m *machine) { m.files["etc/bootseal/volumes.json"].Data = []byte("{") },
 			status.Bad, "list", "volumes.json", "put it back"},
+		{"not in the list, and open", func(_ *testing.T, m *machine) { delete(m.files, "etc/bootseal/volumes.json") },
+			status.OK, "next boot", "opens by token 0 (kernel 54)", ""},
 		{"nothing enrolled", func(_ *testing.T, m *machine) {
 			delete(m.files, "etc/bootseal/volumes.json")
 			m.header.Tokens = nil

@@ -70,7 +70,11 @@ func newMachine(t *testing.T) *machine {
 		"sys/class/dmi/id/product_name":                     file("Standard PC (Q35 + ICH9, 2009)\n"),
 		"sys/class/dmi/id/bios_vendor":                      file("EFI Development Kit II / OVMF\n"),
 		"sys/class/dmi/id/bios_version":                     file("2025.02-8\n"),
-		"sys/class/block/sda3/partition":                    file("3\n"),
+		"sys/class/block/dm-0/dm/uuid":                      file("CRYPT-LUKS2-" + strings.ReplaceAll(uuid, "-", "") + "-root\n"),
+		"sys/class/block/dm-0/slaves/dm-1/dev":              file("254:1\n"), // dm-integrity is between them
+		"sys/class/block/dm-1/dm/uuid":                      file("CRYPT-INTEGRITY-root_dif\n"),
+		"sys/class/block/dm-1/slaves/sda3/dev":              file("8:3\n"),
+		"dev/dm-1":                                          file("not a header"),
 		"sys/kernel/security/tpm0/binary_bios_measurements": {Data: boot.LogBytes},
 		"dev/disk/by-uuid/" + uuid:                          {Data: []byte("../../sda3"), Mode: fs.ModeSymlink},
 		"etc/bootseal/volumes.json":                         {Data: list(t), ModTime: now.Add(-48 * time.Hour)},

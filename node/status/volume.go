@@ -52,8 +52,9 @@ func ReadVolume(name string, r io.ReaderAt) Volume {
 }
 
 // FindVolumes returns the volumes of a machine: those that are listed as enrolled,
-// and others with a token that a TPM is asked for. The error is about the list, and
-// what was found is good in any case.
+// and others that are open and have a token for a TPM. The error is about the list, and
+// what was found is good in any case. No other device is touched: one that hangs is not
+// to hang this.
 func FindVolumes(root fs.FS) ([]Volume, error) {
 	listed, err := readList(root)
 	var out []Volume
@@ -64,16 +65,50 @@ func FindVolumes(root fs.FS) ([]Volume, error) {
 	}
 	devices, _ := fs.ReadDir(root, "sys/class/block")
 	for _, d := range devices {
-		if isMemory(d.Name()) {
+		uuid, name, ok := mapping(root, d.Name())
+		if !ok || slices.ContainsFunc(out, func(o Volume) bool { return o.UUID == uuid }) {
 			continue
 		}
-		v := openVolume(root, "dev/"+d.Name())
-		known := slices.ContainsFunc(out, func(o Volume) bool { return v.UUID != "" && o.UUID == v.UUID })
-		if !known && (v.asksTPM() || errors.Is(v.Err, luks.ErrDamaged)) {
-			out = append(out, v)
+		for _, v := range below(root, d.Name(), maxBelow) {
+			if v.asksTPM() || errors.Is(v.Err, luks.ErrDamaged) {
+				v.Name, v.UUID = name, uuid
+				out = append(out, v)
+			}
 		}
 	}
 	return out, err
+}
+
+// mapping tells the UUID and the name of an open LUKS2 volume by its device-mapper UUID,
+// CRYPT-LUKS2-UUID-NAME (cryptsetup, lib/utils_devpath.c, dm_prepare_uuid).
+func mapping(root fs.FS, device string) (uuid, name string, ok bool) {
+	const digits = 32
+	text, ok := strings.CutPrefix(readWord(root, "sys/class/block/"+device+"/dm/uuid"), "CRYPT-LUKS2-")
+	if !ok || len(text) < digits+2 || text[digits] != '-' {
+		return "", "", false
+	}
+	uuid = strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:digits]}, "-")
+	return uuid, text[digits+1:], volumes.IsUUID(uuid)
+}
+
+// maxBelow bounds how far down a header is looked for: below the mapping, or below
+// dm-integrity.
+const maxBelow = 3
+
+// below returns the LUKS volumes that a mapping is made of: one, on a sound machine.
+func below(root fs.FS, device string, depth int) []Volume {
+	var out []Volume
+	slaves, _ := fs.ReadDir(root, "sys/class/block/"+device+"/slaves")
+	for _, s := range slaves {
+		v := openVolume(root, "dev/"+s.Name())
+		switch {
+		case !errors.Is(v.Err, luks.ErrNotLUKS):
+			out = append(out, v)
+		case depth > 1:
+			out = append(out, below(root, s.Name(), depth-1)...)
+		}
+	}
+	return out
 }
 
 // readList reads the list of enrolled volumes, an empty one where there is none.
@@ -89,14 +124,6 @@ func readList(root fs.FS) (*volumes.List, error) {
 		}
 	}
 	return new(volumes.List), fmt.Errorf("%s: %w", volumes.ListFile, err)
-}
-
-// isMemory tells devices that no machine boots from, by the kernel's names.
-func isMemory(name string) bool {
-	return slices.ContainsFunc([]string{"loop", "ram", "zram", "sr", "fd"}, func(kind string) bool {
-		rest, ok := strings.CutPrefix(name, kind)
-		return ok && strings.Trim(rest, "0123456789") == ""
-	})
 }
 
 func openVolume(root fs.FS, name string) Volume {
