@@ -9,6 +9,8 @@
 //	Seal      secret + policy -> Sealed, which is JSON and no secret itself
 //	Unseal    Sealed -> secret, or an error that says what differs
 //	Reseal    the same secret under another policy: before a kernel upgrade
+//	Guard     the part of a policy that retires boots: an NV counter
+//	Foreign   what other programs have sealed, and OpenForeign
 //
 // # The bus is hostile
 //
@@ -21,7 +23,8 @@
 //     one that was pinned when the secret was sealed;
 //   - the secret goes into the TPM and comes out of it encrypted with AES-128-CFB
 //     under that session (Part 1, "Session-based encryption"), and both sides
-//     prove with an HMAC over fresh nonces that nothing was changed.
+//     prove with an HMAC over fresh nonces that nothing was changed. That HMAC covers
+//     the Name of the object, so that TPM2_Load, before it, needs no session.
 //
 // Sessions are not bound. Binding would mix the bound object's authValue into
 // the session key; the storage root key's is empty, and a PIN's authValue is part

@@ -51,13 +51,11 @@ func (o Object) load(tpm transport.TPM, k *key) (*key, error) {
 			return nil, err
 		}
 	}
-	session, err := startSession(tpm, tpm2.TPMSEHMAC, k, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer session.close(tpm)
+	// A password, which is empty, and no session: that would cost the TPM a private key
+	// operation more, and vouch for nothing. The HMAC of TPM2_Unseal covers the Name of what
+	// is unsealed.
 	rsp, err := tpm2.Load{
-		ParentHandle: k.authorize(session.last()),
+		ParentHandle: k.authorize(tpm2.PasswordAuth(nil)),
 		InPrivate:    private,
 		InPublic:     tpm2.New2B(*pub),
 	}.Execute(tpm)
@@ -73,13 +71,8 @@ func (o Object) load(tpm transport.TPM, k *key) (*key, error) {
 
 // importUnder has the TPM wrap an object that was encrypted to the parent.
 func (o Object) importUnder(tpm transport.TPM, k *key, pub *tpm2.TPMTPublic) (private tpm2.TPM2BPrivate, err error) {
-	session, err := startSession(tpm, tpm2.TPMSEHMAC, k, nil)
-	if err != nil {
-		return private, err
-	}
-	defer session.close(tpm)
 	rsp, err := tpm2.Import{
-		ParentHandle: k.authorize(session.last()),
+		ParentHandle: k.authorize(tpm2.PasswordAuth(nil)),
 		ObjectPublic: tpm2.New2B(*pub),
 		Duplicate:    tpm2.TPM2BPrivate{Buffer: o.Private},
 		InSymSeed:    tpm2.TPM2BEncryptedSecret{Buffer: o.Seed},

@@ -91,14 +91,25 @@ func (s *Sealed) open(tpm transport.TPM, k *key, pin []byte, signatures []pcrsig
 	if err := s.Policy.satisfy(tpm, session.handle, branch, approved); err != nil {
 		return nil, err
 	}
-	have, err := policyDigest(tpm, session.handle)
-	if err != nil {
-		return nil, err
-	}
-	if want := obj.public.AuthPolicy.Buffer; !bytes.Equal(have, want) {
-		return nil, &PolicyError{Err: fmt.Errorf("the session's policy digest is %x: want %x", have, want)}
+	if s.Policy.PIN {
+		if err := sameDigest(tpm, session, obj); err != nil {
+			return nil, err
+		}
 	}
 	return obj.unseal(tpm, session)
+}
+
+// sameDigest demands that a session's policy digest is the object's, so that no PIN is tried
+// that cannot be right.
+func sameDigest(tpm transport.TPM, s *session, obj *key) error {
+	have, err := policyDigest(tpm, s.handle)
+	if err != nil {
+		return err
+	}
+	if want := obj.public.AuthPolicy.Buffer; !bytes.Equal(have, want) {
+		return &PolicyError{Err: fmt.Errorf("the session's policy digest is %x: want %x", have, want)}
+	}
+	return nil
 }
 
 // load loads the object into the TPM. The caller flushes it.
