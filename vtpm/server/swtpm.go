@@ -91,6 +91,7 @@ type Swtpm struct {
 	dirty       bool // commands came since Init that a TPM2_Shutdown did not end
 	established bool // TPM_ESTABLISHED: there was a dynamic launch
 	locality    uint8
+	bufferSize  int      // that a client wants, 0 for the TPM's own
 	passed      net.Conn // the data channel that was passed, nil when it is closed
 	blob        []byte   // the last one that was fetched
 	blobType    uint32
@@ -203,6 +204,9 @@ func (s *Swtpm) open() error {
 		return err
 	}
 	s.tpm, s.state = t, state
+	if s.bufferSize != 0 {
+		t.SetBufferSize(s.bufferSize)
+	}
 	return nil
 }
 

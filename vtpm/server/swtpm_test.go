@@ -484,6 +484,11 @@ func TestSwtpmLockStorage(t *testing.T) {
 		tpm, err := vtpm.New(vtpm.Options{})
 		return tpm, nil, err
 	}})
+	// What QEMU says and asks before the VM comes in.
+	v.must(ctlSetBuffer, 3500)
+	if size := v.control.u32(); size != 3500 || v.control.u32() != 3072 || v.control.u32() != 4096 {
+		t.Errorf("the buffer has %d bytes", size)
+	}
 	if attempts.Load() != 0 {
 		t.Error("the state was opened at once")
 	}
@@ -493,6 +498,10 @@ func TestSwtpmLockStorage(t *testing.T) {
 	v.must(ctlLock, 5)
 	v.must(ctlInit, 0)
 	v.must(ctlLock, 0) // it is locked already
+	v.must(ctlSetBuffer, 0)
+	if size := v.control.u32(); size != 3500 || v.control.u32() != 3072 || v.control.u32() != 4096 {
+		t.Errorf("the buffer of the TPM has %d bytes", size)
+	}
 }
 
 // A migration that takes the state away leaves it closed for the process that has it

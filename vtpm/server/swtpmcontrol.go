@@ -237,15 +237,23 @@ func (s *Swtpm) config() uint32 {
 }
 
 // setBufferSize sets the size to the closest that is possible, and answers it with the
-// bounds.
+// bounds. It does without the state: QEMU asks when it begins to wait for a VM, whose old
+// process still has the state open, and waits for all of the answer.
 func (s *Swtpm) setBufferSize(size uint32) []byte {
-	if err := s.open(); err != nil {
-		return answer(s.outcome(err))
-	}
 	if size != 0 {
-		s.tpm.SetBufferSize(int(min(max(size, minBufferSize), maxBufferSize)))
+		s.bufferSize = int(min(max(size, minBufferSize), maxBufferSize))
+		if s.tpm != nil {
+			s.tpm.SetBufferSize(s.bufferSize)
+		}
 	}
-	return answer(resultOK, uint32(s.tpm.BufferSize()), minBufferSize, maxBufferSize)
+	now := s.bufferSize
+	switch {
+	case s.tpm != nil:
+		now = s.tpm.BufferSize()
+	case now == 0:
+		now = maxBufferSize
+	}
+	return answer(resultOK, uint32(now), minBufferSize, maxBufferSize)
 }
 
 // lockStorage takes hold of the state, which another process may be about to release.
