@@ -16,6 +16,10 @@ type Log struct {
 	// Padding is the number of zero bytes after the last event. Firmware offers
 	// the whole memory area that it reserved, and some kernels pass that on.
 	Padding int `json:"padding,omitempty"`
+	// Unwritten is the number of 0xFF bytes after the last event instead: firmware of
+	// confidential VMs offers its log's memory (ACPI table CCEL) as it was, which is for a
+	// warning, since no specification has it.
+	Unwritten int `json:"unwritten,omitempty"`
 }
 
 // Event is one record: what somebody extended into a PCR, and what they said

@@ -46,8 +46,8 @@ func Read(r io.Reader, limits Limits) (*Log, error) {
 // Parse reads a log as Linux offers it in
 // /sys/kernel/security/tpm0/binary_bios_measurements: crypto-agile (Spec ID
 // Event03), or SHA-1 with or without a header. Zero bytes after the last event
-// are padding; anything else there is an error, as is a truncated log: there is
-// no partial result. The log aliases data.
+// are padding, and so are 0xFF bytes to the end (see [Log]); anything else there is an error, as
+// is a truncated log: there is no partial result. The log aliases data.
 //
 // Errors name the event's number, type and offset, except for [ErrEmpty].
 func Parse(data []byte, limits Limits) (*Log, error) {
@@ -66,17 +66,29 @@ func Parse(data []byte, limits Limits) (*Log, error) {
 	if end == 0 {
 		return nil, fmt.Errorf("the event log has no events: all of its %d bytes are zero", len(data))
 	}
+	written := len(data) // TrimRight takes every byte that is no UTF-8 for 0xFF
+	for written > 0 && data[written-1] == 0xFF {
+		written--
+	}
 	for p.off < end {
+		if rest := len(data) - p.off; p.off >= written && rest >= unwrittenSize && p.off > 0 {
+			p.log.Unwritten = rest
+			break
+		}
 		if err := p.event(); err != nil {
 			return nil, err
 		}
 	}
-	p.log.Padding = len(data) - p.off
+	p.log.Padding = len(data) - p.off - p.log.Unwritten
 	if _, err := p.log.StartupLocality(); err != nil {
 		return nil, err
 	}
 	return p.log, nil
 }
+
+// unwrittenSize is how many bytes of 0xFF at least are no truncated event: a PCR's number and a
+// type that no event has.
+const unwrittenSize = 8
 
 type parser struct {
 	cursor

@@ -124,6 +124,32 @@ func TestParsePadding(t *testing.T) {
 	}
 }
 
+// Memory that was never written can be 0xFF, too: in the CCEL tables of confidential VMs.
+func TestParseUnwritten(t *testing.T) {
+	good := encode(t, small())
+	ones := func(n int) []byte { return bytes.Repeat([]byte{0xff}, n) }
+	l, err := eventlog.Parse(append(bytes.Clone(good), ones(1000)...), eventlog.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Unwritten != 1000 || l.Padding != 0 || len(l.Events) != 2 {
+		t.Errorf("have %d bytes, padding %d and %d events", l.Unwritten, l.Padding, len(l.Events))
+	}
+	for what, rest := range map[string][]byte{
+		"so few may be an event's": ones(7),
+		"zeros behind them":        append(ones(100), 0),
+		"zeros before them":        append(make([]byte, 8), ones(100)...),
+		"another byte in them":     append(append(ones(50), 0xfe), ones(50)...),
+	} {
+		if _, err := eventlog.Parse(append(bytes.Clone(good), rest...), eventlog.Limits{}); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+	if _, err := eventlog.Parse(ones(1000), eventlog.Limits{}); err == nil {
+		t.Error("nothing but such bytes is a log")
+	}
+}
+
 // A log that ends at any byte but an event's last is an error, never a shorter
 // log: truncation must not pass unnoticed. (Where the missing bytes would have
 // been zero, nothing can be told from padding; see the separator's data.)

@@ -36,6 +36,7 @@ func (a *app) readLog(path string) (*eventlog.Log, error) {
 		if err != nil {
 			return nil, fmt.Errorf("standard input: %w", err)
 		}
+		a.warnUnwritten("standard input", l)
 		return l, nil
 	}
 	f, err := openFile(path)
@@ -46,7 +47,15 @@ func (a *app) readLog(path string) (*eventlog.Log, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	a.warnUnwritten(path, l)
 	return l, nil
+}
+
+// warnUnwritten says what no specification allows at a log's end, and firmware leaves there.
+func (a *app) warnUnwritten(path string, l *eventlog.Log) {
+	if l.Unwritten > 0 {
+		fmt.Fprintf(a.err, "bootseal: %s: %d bytes of 0xFF behind the last event are taken for memory that was never written\n", path, l.Unwritten)
+	}
 }
 
 // openFile opens a file for reading, which a directory is not.
