@@ -2,7 +2,7 @@
 
 FUZZTIME ?= 20s
 
-.PHONY: demo deb deb-test test lint fuzz bench bench-swtpm conformance interop lab lab-quick lab-predict
+.PHONY: demo deb deb-test test lint fuzz bench bench-swtpm conformance interop lab lab-quick lab-predict lab-migrate
 
 demo: ## the whole story in a few seconds
 	go run ./cmd/bootseal demo
@@ -41,9 +41,14 @@ lab-predict: ## new boots under QEMU, predicted and compared; ARGS="-run grub"; 
 	conformance/install qemu-system-x86 ovmf mtools dosfstools gdisk busybox-static binutils sbsigntool openssl e2fsprogs xz-utils
 	go run ./lab/predict $(ARGS)
 
+lab-migrate: ## machines that run are moved with their vTPMs; ARGS="-run swtpm"; installs what it needs
+	conformance/install qemu-system-x86 qemu-utils ovmf mtools dosfstools gdisk busybox-static e2fsprogs xz-utils swtpm
+	go run ./lab/migrate $(ARGS)
+
 lab: ## stories of a Debian node in LUKS2, each with real boots; ARGS="-run upgrade -v"; installs what it needs
 	lab/node/install
 	go run ./lab/node $(ARGS)
+	$(if $(ARGS),,go run ./lab/migrate)
 
 lab-quick: ## those that every change has to pass
 	lab/node/install

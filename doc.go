@@ -47,7 +47,10 @@
 //	vtpm/trace             commands in words, and as packets for Wireshark, without secrets
 //	vtpm/vtpmtest          a vTPM for a test
 //	lab                    real machines: QEMU, OVMF, the vTPM, Debian's signed programs
+//	lab/fleet              what guests sent to their TPMs, replayed by many at once
+//	lab/guest/tpm          a guest's program that uses its TPM, and says what became of it
 //	lab/matrix             holds predictions against boots, and prints what came of them
+//	lab/migrate            moves machines that run, with their vTPMs
 //	lab/node               a Debian node in LUKS2, and stories of it, each with real boots
 //	lab/predict            boots them, predicts each next boot, and compares
 //	internal/atomicfile    files that are there whole and on disk, or not at all

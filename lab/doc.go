@@ -7,7 +7,9 @@
 //	sign.go      unified kernel images, signatures, updates of dbx
 //	bootoption.go  load options of the firmware
 //	varstore.go  variables that only firmware can write, put into OVMF's store
+//	bootdisk.go  a disk that boots a guest with a program of this module
 //	vm.go        a machine that keeps its TPM and its variables from boot to boot
+//	monitor.go   QEMU's monitor, and migrations
 //
 // Nothing needs root but what installs packages. Programs that are called: apt-get, apt-cache,
 // dpkg, sgdisk, mkfs.fat, mtools, ldd, xz, objcopy, openssl, sbsigntool's, qemu-system-x86_64.

@@ -39,7 +39,10 @@ const (
 )
 
 // Machine keeps its TPM and its variable store in a folder from boot to boot.
-type Machine struct{ Dir string }
+type Machine struct {
+	Dir string
+	Watch
+}
 
 // NewMachine returns a machine that was never booted, in a new folder.
 func NewMachine(dir string, v Variables) (*Machine, error) {
@@ -50,7 +53,7 @@ func NewMachine(dir string, v Variables) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OVMF's variables (install ovmf): %w", err)
 	}
-	m := &Machine{dir}
+	m := &Machine{Dir: dir}
 	return m, os.WriteFile(m.variableStore(), vars, 0o644)
 }
 
@@ -80,7 +83,7 @@ func (m *Machine) Boot(ctx context.Context, image Image, script, console string)
 	}
 	defer os.RemoveAll(sockets)
 	tpm := filepath.Join(sockets, "tpm")
-	served, err := ServeTPM(ctx, filepath.Join(m.Dir, "tpm"), tpm, nil)
+	served, err := ServeTPM(ctx, filepath.Join(m.Dir, "tpm"), tpm, m.Watch)
 	if err != nil {
 		return nil, err
 	}
@@ -126,15 +129,23 @@ func (m *Machine) Boot(ctx context.Context, image Image, script, console string)
 	return a.report, nil
 }
 
+// Watch is what a vTPM's host wants to know of it. Both may be nil.
+type Watch struct {
+	// Started is given the TPM each time that QEMU opens it: who executes commands there is a
+	// second user of it, beside the guest.
+	Started func(*vtpm.TPM)
+	// Executed is told of each command of the guest, before the guest has the response.
+	Executed func(server.Exchange)
+}
+
 // ServeTPM serves a vTPM, whose state is in the folder, until ctx is done. The channel has how it
-// ended. Started, which may be nil, is given the TPM each time that QEMU opens it: who executes
-// commands there is a second user of it, beside the guest.
-func ServeTPM(ctx context.Context, dir, socket string, started func(*vtpm.TPM)) (<-chan error, error) {
+// ended.
+func ServeTPM(ctx context.Context, dir, socket string, w Watch) (<-chan error, error) {
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		return nil, err
 	}
-	s, err := server.NewSwtpm(server.SwtpmOptions{Control: l, Open: func() (*vtpm.TPM, io.Closer, error) {
+	s, err := server.NewSwtpm(server.SwtpmOptions{Control: l, Observe: w.Executed, Open: func() (*vtpm.TPM, io.Closer, error) {
 		state, err := store.OpenDirectory(dir)
 		if err != nil {
 			return nil, nil, err
@@ -143,8 +154,8 @@ func ServeTPM(ctx context.Context, dir, socket string, started func(*vtpm.TPM)) 
 		if err != nil {
 			return nil, nil, errors.Join(err, state.Close())
 		}
-		if started != nil {
-			started(t)
+		if w.Started != nil {
+			w.Started(t)
 		}
 		return t, state, nil
 	}})

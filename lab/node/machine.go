@@ -45,7 +45,7 @@ type running struct {
 	bell    bell
 	console *console
 	agent   *agent
-	monitor *qmp
+	monitor *lab.Monitor
 	off     func() // ends QEMU and the TPM as a power cut does
 	ended   chan struct{}
 	err     error // how QEMU ended; when ended is closed
@@ -118,7 +118,7 @@ func (n *node) start(ctx context.Context) error {
 	}
 	r.console = &console{log: log, port: port, bell: &r.bell, began: time.Now(), heard: n.heard}
 	go pump(r.console, port)
-	if r.monitor, err = acceptQMP(listeners[2]); err != nil {
+	if r.monitor, err = lab.AcceptMonitor(listeners[2]); err != nil {
 		r.off()
 		return errors.Join(err, r.err)
 	}
@@ -144,11 +144,11 @@ func (n *node) serveTPM(ctx context.Context, socket string, r *running) (<-chan 
 	if n.swtpm {
 		return serveSwtpm(ctx, state, socket)
 	}
-	return lab.ServeTPM(ctx, state, socket, func(t *vtpm.TPM) {
+	return lab.ServeTPM(ctx, state, socket, lab.Watch{Started: func(t *vtpm.TPM) {
 		r.tpmLock.Lock()
 		r.tpm = t
 		r.tpmLock.Unlock()
-	})
+	}})
 }
 
 // serveSwtpm is lab.ServeTPM with swtpm.

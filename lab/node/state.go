@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // fork makes a node in a new folder that begins as the saved one, and leaves that as it is.
@@ -50,20 +48,17 @@ func (n *node) freeze(ctx context.Context) error {
 		return errors.New("freeze: the node is off")
 	}
 	q := n.monitor
-	if err := q.do("stop", nil, nil); err != nil {
+	if err := q.Do("stop", nil, nil); err != nil {
 		return err
 	}
 	memory := filepath.Join(n.dir, memoryFile)
-	if err := q.do("migrate-set-parameters", map[string]any{"max-bandwidth": int64(4) << 30}, nil); err != nil {
+	if err := q.Do("migrate-set-parameters", map[string]any{"max-bandwidth": int64(4) << 30}, nil); err != nil {
 		return err
 	}
-	if err := q.do("migrate", map[string]string{"uri": "exec:cat >" + memory}, nil); err != nil {
+	if err := q.Migrate(ctx, "exec:cat >"+memory); err != nil {
 		return err
 	}
-	if err := n.migrated(ctx); err != nil {
-		return err
-	}
-	if err := q.do("quit", nil, nil); err != nil {
+	if err := q.Do("quit", nil, nil); err != nil {
 		return err
 	}
 	<-n.ended
@@ -72,48 +67,22 @@ func (n *node) freeze(ctx context.Context) error {
 	return err
 }
 
-// migrated waits until QEMU has sent or taken the node.
-func (n *node) migrated(ctx context.Context) error {
-	for {
-		var s struct {
-			Status string
-			Desc   string `json:"error-desc"`
-		}
-		if err := n.monitor.do("query-migrate", nil, &s); err != nil {
-			return err
-		}
-		switch s.Status {
-		case "completed":
-			return nil
-		case "failed", "cancelled":
-			return fmt.Errorf("QEMU's migration %s: %s", s.Status, s.Desc)
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-n.ended:
-			return errors.Join(errors.New("QEMU ended in a migration"), n.err)
-		}
-	}
-}
-
 // thaw gives a node that has just started the memory that it was frozen with.
 func (n *node) thaw() error {
 	if !n.frozen() {
 		return nil
 	}
 	memory := filepath.Join(n.dir, memoryFile)
-	if err := n.monitor.do("migrate-incoming", map[string]string{"uri": "exec:cat " + memory}, nil); err != nil {
+	if err := n.monitor.Do("migrate-incoming", map[string]string{"uri": "exec:cat " + memory}, nil); err != nil {
 		return err
 	}
-	if err := n.migrated(context.Background()); err != nil {
+	if err := n.monitor.Migrated(context.Background()); err != nil {
 		return err
 	}
 	n.agent.mu.Lock()
 	n.agent.boots = 1 // it was up
 	n.agent.mu.Unlock()
-	if err := n.monitor.do("cont", nil, nil); err != nil {
+	if err := n.monitor.Do("cont", nil, nil); err != nil {
 		return err
 	}
 	return os.Remove(memory)
