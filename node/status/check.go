@@ -100,7 +100,7 @@ func checkWay(w Way, fallback string, allowed Fallback) Checked {
 
 func orNothing(fallback string) string {
 	if fallback == "" {
-		return "a key that the volume does not have: nothing else opens it"
+		return "a key that there is none of"
 	}
 	return fallback
 }

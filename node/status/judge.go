@@ -57,10 +57,11 @@ func (f *Facts) reportVolume(v *Volume) VolumeReport {
 
 func judgeWholeTPM(f *Facts) []Line {
 	lines := []Line{judgeDevices(f)}
-	switch {
-	case f.TPM != nil:
+	if f.TPM != nil {
 		lines = append(append(lines, judgeTPM(f.TPM)...), judgeLockout(f.TPM, f.Volumes))
-	case f.TPMErr != nil && (f.OtherTPM != "" || f.Devices.Managed.Found || f.Devices.Raw.Found):
+	}
+	// Without any device, why it cannot be opened is said already.
+	if f.TPMErr != nil && (f.TPM != nil || f.OtherTPM != "" || f.Devices.Managed.Found || f.Devices.Raw.Found) {
 		lines = append(lines, judgeAccess(f))
 	}
 	return lines

@@ -82,6 +82,8 @@ func TestBadDays(t *testing.T) {
 		}, status.Unknown, "access", "tpm2-abrmd (612) has /dev/tpm0 open", "/dev/tpmrm0, which is shared"},
 		{"a TPM that is broken", func(_ *testing.T, m *machine) { m.tpmErr = syscall.EIO },
 			status.Bad, "access", "input/output error", "journalctl -k"},
+		{"a TPM that breaks while it is asked", func(_ *testing.T, m *machine) { m.tpmErr, m.tpmLate = syscall.EIO, true },
+			status.Bad, "access", "input/output error", "journalctl -k"},
 		{"lockout, with a PIN", func(t *testing.T, m *machine) { m.seal(t, "1234", pcr.Select(4, 7)); m.lock(t) },
 			status.Bad, "lockout", "the TPM is in lockout", "the recovery key opens the disk"},
 		{"lockout, without a PIN", func(t *testing.T, m *machine) { m.lock(t) },
@@ -219,5 +221,33 @@ func TestBadDays(t *testing.T) {
 				t.Errorf("verdict %s: want %s", r.Verdict, c.sum)
 			}
 		})
+	}
+}
+
+// Old kernels and recovery modes may rely on a key that somebody types, if there is one.
+func TestOtherWays(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(m *machine)
+		verdict status.Verdict
+		says    string
+	}{
+		{"with a recovery key", func(*machine) {}, status.OK, "1 of 2 open by the TPM, the rest by the recovery key (keyslot 2)"},
+		{"without", func(m *machine) {
+			delete(m.header.Tokens, 2)
+			m.header.Tokens[5] = json.RawMessage(`{"type":"else","keyslots":["0","2"]}`)
+		}, status.Bad, "1 of 2 open by the TPM, the rest by a key that there is none of"},
+	} {
+		m := newMachine(t)
+		c.change(m)
+		f := m.facts(t)
+		old := f.Prediction.Paths[0]
+		old.PCRs = old.PCRs.Clone()
+		old.PCRs.Set(pcr.SHA256, 4, pcr.SHA256.Sum([]byte("an old kernel")))
+		f.Prediction.Paths = append(f.Prediction.Paths, old, f.Prediction.Paths[0])
+		r := status.Judge(f)
+		if l := find(r, "other ways"); l == nil || l.Verdict != c.verdict || l.Says != c.says {
+			t.Errorf("%s: %+v", c.name, l)
+		}
 	}
 }

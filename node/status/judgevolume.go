@@ -237,24 +237,39 @@ func judgeNext(f *Facts, v *Volume) []Line {
 	}
 	c := Check(v, Foresee(f.Prediction, v), FallbackOthers)
 	var lines []Line
-	others := Line{What: "other ways", Verdict: OK}
-	opened := 0
-	for i, w := range c.Ways {
+	var others []Checked
+	for _, w := range c.Ways {
 		switch {
-		case w.Default || c.Ways[i].Outcome == Halts && w.Verdict == Bad:
+		case w.Default || w.Outcome == Halts && w.Verdict == Bad:
 			lines = append(lines, Line{What: "next boot", Verdict: w.Verdict, Says: w.Says, More: moreAbout(&w), Remedy: w.Remedy})
-		case w.Outcome == Opens:
-			opened++
 		case w.Outcome != Halts:
-			others.Verdict = others.Verdict.Worse(w.Verdict)
-			others.More = append(others.More, short(w.Name)+": "+w.Says)
+			others = append(others, w)
 		}
 	}
-	if total := opened + len(others.More); total > 0 {
-		others.Says = fmt.Sprintf("%d of %d open by the TPM", opened, total)
-		lines = append(lines, others)
+	return append(lines, judgeOthers(others, c.Fallback)...)
+}
+
+// judgeOthers sums up the ways that the boot does not go by itself. That they rely on a
+// key which is there is how it should be; "bootseal check" lists them.
+func judgeOthers(ways []Checked, fallback string) []Line {
+	if len(ways) == 0 {
+		return nil
 	}
-	return lines
+	l := Line{What: "other ways", Verdict: OK}
+	opened := 0
+	for _, w := range ways {
+		switch {
+		case w.Outcome == Opens:
+			opened++
+		case w.Verdict != Warn:
+			l.Verdict, l.Remedy = l.Verdict.Worse(w.Verdict), "bootseal check lists them"
+		}
+	}
+	l.Says = fmt.Sprintf("%d of %d open by the TPM", opened, len(ways))
+	if opened < len(ways) {
+		l.Says += ", the rest by " + orNothing(fallback)
+	}
+	return []Line{l}
 }
 
 // moreAbout names a way, unless its token's label did, and says why no token is for it.

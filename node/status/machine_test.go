@@ -36,11 +36,12 @@ var now = time.Date(2026, 11, 30, 4, 0, 0, 0, time.UTC)
 // machine is a node in a folder: a recorded boot of Debian 12 on kernel 54, on a vTPM,
 // with a disk that is sealed to this boot, and the files of the next.
 type machine struct {
-	files  fstest.MapFS
-	tpm    *vtpmtest.TPM
-	tpmErr error // instead of the TPM
-	header *lukstest.Header
-	input  predict.Input
+	files   fstest.MapFS
+	tpm     *vtpmtest.TPM
+	tpmErr  error // instead of the TPM, or, late, after it said what it is
+	tpmLate bool
+	header  *lukstest.Header
+	input   predict.Input
 	// systemd is the release that tokens are written for, 0 for the newest.
 	systemd int
 }
@@ -163,13 +164,14 @@ func (m *machine) facts(t *testing.T) *status.Facts {
 		f.Volumes[i].Attach(m.files, state)
 	}
 	f.Prediction, f.PredictionErr = predict.Next(m.input)
-	if m.tpmErr != nil {
+	if m.tpmErr != nil && !m.tpmLate {
 		f.NoTPM(m.files, m.tpmErr)
 		return f
 	}
 	if f.TPM, f.Values, err = status.ReadTPM(m.tpm); err != nil {
 		t.Fatal(err)
 	}
+	f.TPMErr = m.tpmErr
 	for i := range f.Volumes {
 		if v := &f.Volumes[i]; v.Enrollment != nil {
 			if err := status.Try(m.tpm, v, status.Foresee(f.Prediction, v)[0].Tokens); err != nil {
