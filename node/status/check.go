@@ -86,13 +86,13 @@ func checkWay(w Way, fallback string, allowed Fallback) Checked {
 		c.Says = "asks for " + orNothing(fallback)
 		c.Verdict, c.Remedy = Bad, "bootseal reseal"
 		if relies {
-			c.Verdict = Warn
+			c.Verdict, c.Remedy = Warn, "" // it is meant so
 		}
 	case Untold:
 		c.Says = "cannot tell; if the TPM refuses, it asks for " + orNothing(fallback)
 		c.Verdict, c.Remedy = Unknown, "bootseal predict --explain has the reasons"
 		if relies {
-			c.Verdict = Warn
+			c.Verdict, c.Remedy = Warn, ""
 		}
 	}
 	return c
