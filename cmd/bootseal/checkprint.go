@@ -22,7 +22,12 @@ func (a *app) printCheck(c *checked) {
 			title += paint.paint(dim, " on "+v.Device)
 		}
 		fmt.Fprintln(a.out, title)
+		option := ""
 		for j, w := range v.Ways {
+			if w.LoadOption() != option {
+				option = w.LoadOption()
+				fmt.Fprintf(a.out, "  %s\n", paint.paint(dim, fit(option, width(a.out)-2)))
+			}
 			a.printWay(j+1, &w)
 		}
 	}
@@ -33,7 +38,11 @@ const wayIndent = 9
 func (a *app) printWay(n int, w *status.Checked) {
 	paint, pad := newPainter(a.out), strings.Repeat(" ", wayIndent)
 	room := width(a.out) - wayIndent
-	fmt.Fprintf(a.out, "  %s  %s\n", a.mark(w.Verdict), wrap(fmt.Sprintf("%d. %s", n, w.Name), room, pad+"   "))
+	mark := a.mark(w.Verdict)
+	if w.Outcome == status.Halts && w.Verdict == status.OK {
+		mark = "-    " // neither good nor bad
+	}
+	fmt.Fprintf(a.out, "  %s  %s\n", mark, wrap(fmt.Sprintf("%d. %s", n, w.Title()), room, pad+"   "))
 	lines := []string{w.Says}
 	if w.Outcome != status.Halts {
 		lines = append(lines, few(w.Why)...)

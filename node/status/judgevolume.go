@@ -274,10 +274,10 @@ func judgeOthers(ways []Checked, fallback string) []Line {
 
 // moreAbout names a way, unless its token's label did, and says why no token is for it.
 func moreAbout(w *Checked) []string {
-	if name := short(w.Name); w.Outcome != Opens || name != short(w.Label) {
-		return append([]string{name}, w.Why...)
+	if w.Outcome == Opens && short(w.Name) == short(w.Label) {
+		return w.Why
 	}
-	return w.Why
+	return append([]string{w.Title()}, w.Why...)
 }
 
 func judgeFallback(v *Volume) Line {

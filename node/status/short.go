@@ -23,3 +23,18 @@ func short(name string) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// Title is what people call the way: the boot menu's entry, or what is left of its
+// name.
+func (w *Way) Title() string {
+	if w.Entry != "" {
+		return w.Entry
+	}
+	return short(w.Name)
+}
+
+// LoadOption is the firmware's entry that the way begins with.
+func (w *Way) LoadOption() string {
+	option, _, _ := strings.Cut(w.Name, ", ")
+	return option
+}
