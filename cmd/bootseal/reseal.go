@@ -29,6 +29,7 @@ type resealFlags struct {
 	sealTo                      string
 	systemd                     int
 	commit, dryRun              bool
+	guard                       bool
 	retire                      string
 	force                       bool
 }
@@ -78,6 +79,7 @@ Exit codes: 0 the next boot opens the volumes; 1 it does not, and why was said; 
 		},
 	}
 	flags.register(cmd)
+	cmd.Flags().BoolVar(&flags.guard, "rollback-guard", false, "from now on, what is dropped stays closed, even for a copy of the header: by an NV counter of\nthe TPM. Only bootseal unlock opens such tokens, no systemd")
 	cmd.Flags().BoolVar(&flags.commit, "commit", false, "this boot has worked: drop the tokens of boots that are over")
 	return cmd
 }
@@ -156,7 +158,7 @@ func (a *app) nothingEnrolled(flags *resealFlags) error {
 // resealRequest is what is the same for all volumes.
 func (a *app) resealRequest(flags *resealFlags, m *machine, p *predict.Prediction) (*reseal.Request, error) {
 	req := &reseal.Request{Prediction: p, Log: m.Log, Release: flags.systemd, Installed: installedSystemd("/"),
-		Commit: flags.commit, Retire: flags.retire, Force: flags.force, DryRun: flags.dryRun,
+		Commit: flags.commit, RollbackGuard: flags.guard, Retire: flags.retire, Force: flags.force, DryRun: flags.dryRun,
 		Options: plan.Options{AllowUnmeasuredInitrd: flags.unmeasured, AllowShell: flags.shell}}
 	var err error
 	if flags.sealTo != "" {

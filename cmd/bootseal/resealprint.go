@@ -57,6 +57,9 @@ func (a *app) printResealed(r *reseal.Result, flags *resealFlags) {
 	for _, l := range r.Plan.Left {
 		line("not", l.Label+": "+l.Reason)
 	}
+	if r.Advanced {
+		line("closed", "whatever was sealed before, in copies of the header, too: the rollback guard has moved")
+	}
 	for _, s := range r.Killed {
 		line("destroyed", fmt.Sprintf("keyslot %d, which a new key has replaced", s))
 	}

@@ -6,6 +6,7 @@
 //	Policy         a token's policy for given PCR values, if they are the right ones
 //	Sealed         a token as package seal opens it
 //	NewToken       a sealed object as a token
+//	Key            both types of token that bootseal writes, alike
 //	ParentFor      the key to seal under, by the systemd that will read the token
 //
 // Nothing in a header is authenticated: which

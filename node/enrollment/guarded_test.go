@@ -2,6 +2,8 @@ package enrollment_test
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/bootseal/bootseal/luks"
@@ -56,5 +58,60 @@ func TestExpectationOfAGuardedToken(t *testing.T) {
 		if got == nil || (got.Expect != nil) != c.is {
 			t.Errorf("with %d: %+v", c.value, got)
 		}
+	}
+}
+
+// A key is the same thing in both types of token: what goes in comes out by the token's
+// text alone, until the guard's counter moves.
+func TestGuardedKey(t *testing.T) {
+	tpm := vtpmtest.Open(t)
+	srk, _, err := seal.EnsureSRK(tpm, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := seal.DefineGuard(tpm, srk, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := zeros(pcr.SHA256, 4, 7)
+	policy, err := enrollment.LiteralPolicy("", now, pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(4, 7)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := enrollment.NewGuardedToken(&seal.Sealed{Policy: policy}, 1); err == nil {
+		t.Error("a policy without a guard became a guarded token")
+	}
+	policy.Guard = &guard
+	made, err := seal.Seal(tpm, seal.Options{Secret: []byte("secret"), Policy: policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := enrollment.NewGuardedToken(made, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := token.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := sample(t)
+	h.Metadata.Tokens[20] = text
+	e := enrollment.Inspect(h)
+	if got := e.Fits(now); !slices.Equal(got, []int{0, 1, 20}) {
+		t.Errorf("fit: %v", got)
+	}
+	s, err := e.Token(20).Key().Sealed("this boot", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := seal.Unseal(tpm, s, nil); err != nil || string(got) != "secret" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := seal.AdvanceGuard(tpm, srk, guard.Next(), nil); err != nil {
+		t.Fatal(err)
+	}
+	var moved *seal.GuardError
+	if _, err := seal.Unseal(tpm, s, nil); !errors.As(err, &moved) {
+		t.Errorf("after the counter has moved: %v", err)
 	}
 }

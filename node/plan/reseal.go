@@ -10,6 +10,7 @@ import (
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/seal"
 )
 
 // Volume is what is known of a volume and its machine besides the boots.
@@ -27,7 +28,13 @@ type Volume struct {
 	Running []pcr.Values
 	// Usable reports whether the TPM that is there can load the token's object, as far as
 	// that can be told by its parent. nil for all.
-	Usable func(*luks.SystemdTPM2) bool
+	Usable func(*enrollment.Key) bool
+	// Guard is the rollback guard that new tokens get, nil for none. Tokens without it, or
+	// for a lower count, are replaced.
+	Guard *seal.Guard
+	// Exchange is whether a token that others take the place of goes even if it is the
+	// running boot's, where one of the boots is that one.
+	Exchange bool
 	// Pending are the policy hashes of tokens that were added for boots which have not been
 	// booted yet: they go when nothing predicts them any more.
 	Pending []pcr.Digest
@@ -59,6 +66,8 @@ type Kept struct {
 	Token int    `json:"token"`
 	Label string `json:"label"`
 	Why   string `json:"why"`
+	// Former is whether others will take its place: it stays for the running boot.
+	Former bool `json:"former,omitempty"`
 	// Boot is the predicted boot that it is for, nil where none was predicted.
 	Boot *Boot `json:"-"`
 }
@@ -85,8 +94,8 @@ func Keyslot(e *enrollment.Enrollment) (int, error) {
 	}
 	var slots []int
 	for i := range e.Tokens {
-		if s := e.Tokens[i].SystemdTPM2(); s != nil && s.Literal() {
-			slots = append(slots, s.Keyslots...)
+		if k := e.Tokens[i].Key(); k != nil {
+			slots = append(slots, k.Keyslot)
 		}
 	}
 	slices.Sort(slots)
@@ -122,10 +131,10 @@ func Commit(v Volume, boots []Boot) (*Plan, error) {
 // own is one of the tokens that are planned.
 type own struct {
 	*enrollment.Token
-	*luks.SystemdTPM2
-	former  bool // of a former keyslot
-	usable  bool // the TPM can load it
-	running bool // it opens for the running boot
+	key     *enrollment.Key
+	former  string // why others take its place, "" if none do
+	usable  bool   // the TPM can load it
+	running bool   // it opens for the running boot
 	pending bool
 	retired bool
 }
@@ -141,18 +150,22 @@ func (t own) label() string {
 func (v *Volume) own(boots []Boot) []own {
 	var opens []int
 	for _, values := range v.Running {
-		opens = append(opens, v.Opens(values)...)
+		opens = append(opens, v.Fits(values)...)
 	}
 	var out []own
 	for i := range v.Tokens {
-		t := own{Token: &v.Tokens[i], SystemdTPM2: v.Tokens[i].SystemdTPM2()}
-		if t.SystemdTPM2 == nil || !t.Literal() || len(t.Keyslots) != 1 {
+		t := own{Token: &v.Tokens[i], key: v.Tokens[i].Key()}
+		switch {
+		case t.key == nil:
 			continue
-		}
-		if t.former = slices.Contains(v.Former, t.Keyslots[0]); !t.former && t.Keyslots[0] != v.Keyslot {
+		case slices.Contains(v.Former, t.key.Keyslot):
+			t.former = "its keyslot has been replaced"
+		case t.key.Keyslot != v.Keyslot:
 			continue
+		case !v.guarded(t.key):
+			t.former = "it does not have the rollback guard"
 		}
-		t.usable = v.Usable == nil || v.Usable(t.SystemdTPM2)
+		t.usable = v.Usable == nil || v.Usable(t.key)
 		t.running = t.usable && slices.Contains(opens, t.ID)
 		t.pending = slices.ContainsFunc(v.Pending, func(d pcr.Digest) bool { return d.Equal(t.hash()) })
 		t.retired = v.isRetired(&t, boots)
@@ -161,12 +174,21 @@ func (v *Volume) own(boots []Boot) []own {
 	return out
 }
 
-func (t own) hash() pcr.Digest { return t.Shards[0].PolicyHash }
+func (t own) hash() pcr.Digest { return t.key.Hash }
+
+// guarded reports whether a token has the guard that new ones get, or one for a later
+// count.
+func (v *Volume) guarded(k *enrollment.Key) bool {
+	if v.Guard == nil || k.Guard == nil {
+		return v.Guard == nil && k.Guard == nil
+	}
+	return k.Guard.Index == v.Guard.Index && bytes.Equal(k.Guard.Name, v.Guard.Name) && k.Guard.Value >= v.Guard.Value
+}
 
 // isFor reports whether the token is one for the boot.
 func (t own) isFor(b *Boot, pin bool) bool {
-	p, ok := enrollment.Policy(t.SystemdTPM2, b.Values())
-	return ok && t.usable && !t.former && p.PIN == pin && t.PCRs == p.Selection().PCRs
+	_, ok := t.key.Policy(b.Values())
+	return ok && t.usable && t.former == "" && t.key.PIN == pin && len(b.PCRs) == t.key.PCRs.Len()
 }
 
 // wanted is a token that is there or shall be, or both.
@@ -183,7 +205,7 @@ func (v *Volume) plan(boots []Boot, commit bool) *Plan {
 	stay := v.fit(v.rank(tokens, boots, commit, p), tokens, p)
 	for _, w := range stay {
 		if w.token != nil {
-			p.Keep = append(p.Keep, Kept{Token: w.token.ID, Label: w.label(), Why: w.why, Boot: w.boot})
+			p.Keep = append(p.Keep, Kept{Token: w.token.ID, Label: w.label(), Why: w.why, Former: w.token.former != "", Boot: w.boot})
 		} else {
 			p.Add = append(p.Add, *w.boot)
 		}
@@ -244,9 +266,10 @@ func (v *Volume) rank(tokens []own, boots []Boot, commit bool, p *Plan) []wanted
 		used[t.ID] = true
 		want = append(want, wanted{t, b, why})
 	}
-	replaced := commit && slices.ContainsFunc(tokens, func(t own) bool { return t.running && !t.former })
 	for i := range tokens {
-		if t := &tokens[i]; t.running && !(t.retired && v.retireRunning) && !(t.former && replaced) {
+		t := &tokens[i]
+		goes := t.retired && v.retireRunning || (commit || v.Exchange) && replaced(t, tokens, boots)
+		if t.running && !goes {
 			use(t, bootOf(t, boots, v.PIN), "the running boot's")
 		}
 	}
@@ -264,10 +287,10 @@ func (v *Volume) rank(tokens []own, boots []Boot, commit bool, p *Plan) []wanted
 		t := &tokens[i]
 		switch {
 		case used[t.ID]:
-		case t.former:
-			p.drop(t, "its keyslot has been replaced")
 		case t.retired:
 			p.drop(t, "it was retired")
+		case t.former != "":
+			p.drop(t, t.former)
 		case !t.usable && commit:
 			p.drop(t, "the TPM has another storage key than it was sealed under")
 		case commit:
@@ -279,6 +302,16 @@ func (v *Volume) rank(tokens []own, boots []Boot, commit bool, p *Plan) []wanted
 		}
 	}
 	return want
+}
+
+// replaced reports whether another token is there for the running boot, or will be, in the
+// place of one that is to go.
+func replaced(t *own, tokens []own, boots []Boot) bool {
+	if t.former == "" {
+		return false
+	}
+	return slices.ContainsFunc(tokens, func(o own) bool { return o.running && o.former == "" }) ||
+		slices.ContainsFunc(boots, func(b Boot) bool { _, ok := t.key.Policy(b.Values()); return ok })
 }
 
 // bootOf returns the first of the boots that the token is for.

@@ -192,7 +192,7 @@ func TestReseal(t *testing.T) {
 			v.Enrollment, v.Keyslot, v.Former = enrollment.Inspect(h.Header), 2, []int{1}
 		}, "+56 expect -53 =54"},
 		{"another TPM", []string{"54"}, "54", []string{"54"}, func(_ *header, v *plan.Volume) {
-			v.Usable = func(*luks.SystemdTPM2) bool { return false }
+			v.Usable = func(*enrollment.Key) bool { return false }
 		}, "+54 expect =54"},
 		{"with a PIN from now on", []string{"54"}, "54", []string{"54"}, func(_ *header, v *plan.Volume) { v.PIN = true }, "+54 expect =54"},
 		{"room for one only", []string{"54"}, "54", []string{"56", "57"}, func(h *header, v *plan.Volume) {

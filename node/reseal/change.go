@@ -13,6 +13,7 @@ import (
 	"github.com/bootseal/bootseal/pcr"
 )
 
+// change carries the plan out.
 func (r *run) change(ctx context.Context) error {
 	defer func() { clear(r.pin) }()
 	if r.onlyJournal() {
@@ -47,6 +48,9 @@ func (r *run) change(ctx context.Context) error {
 	return r.end()
 }
 
+// secretFor returns the secret of the current keyslot, where one is needed. Where it
+// cannot be had, a passphrase that opens the volume is asked for, and a new secret made,
+// in a keyslot that takes the current one's place: existing is the passphrase then.
 func (r *run) secretFor(ctx context.Context) (secret, existing []byte, err error) {
 	if len(r.Plan.Add) == 0 && len(r.volume.Former) == 0 {
 		return nil, nil, nil
@@ -77,6 +81,7 @@ func (r *run) secretFor(ctx context.Context) (secret, existing []byte, err error
 	return secret, existing, r.plan()
 }
 
+// begin brings the journal and the backup to disk.
 func (r *run) begin(ctx context.Context) error {
 	r.doing("writing the journal")
 	dir, err := state.Make(r.State, r.UUID)
@@ -116,6 +121,8 @@ func (r *run) begin(ctx context.Context) error {
 	return r.remember()
 }
 
+// remember writes which tokens are for boots to come, and which boots are retired, before
+// the header has the first of them.
 func (r *run) remember() error {
 	if r.Retire != "" {
 		boots, err := ReadRetired(r.State, r.UUID)

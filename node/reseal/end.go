@@ -8,6 +8,8 @@ import (
 	"github.com/bootseal/bootseal/pcr"
 )
 
+// end brings everything to disk and closes the journal. What was pending and is gone is
+// forgotten; a commit forgets all.
 func (r *run) end() error {
 	if err := syncFile(r.Device); err != nil {
 		return fmt.Errorf("sync %s: %w", r.Device, err)
@@ -25,6 +27,7 @@ func (r *run) end() error {
 	return r.effect("close the journal", func() error { return removeRecord(r.State, r.UUID, journalName) })
 }
 
+// endPending forgets pending tokens that are gone, and after a commit the running boot's.
 func (r *run) endPending() error {
 	h, err := r.Volume.Header()
 	if err != nil {
@@ -38,17 +41,17 @@ func (r *run) endPending() error {
 	var booted []int
 	if r.Commit {
 		for _, values := range r.volume.Running {
-			booted = append(booted, e.Opens(values)...)
+			booted = append(booted, e.Fits(values)...)
 		}
 	}
 	left := pending{Version: recordVersion}
 	for i := range e.Tokens {
 		t := &e.Tokens[i]
-		s := t.SystemdTPM2()
-		if s == nil || slices.Contains(booted, t.ID) {
+		k := t.Key()
+		if k == nil || slices.Contains(booted, t.ID) {
 			continue
 		}
-		if hash := s.Shards[0].PolicyHash; slices.ContainsFunc(before, func(d pcr.Digest) bool { return d.Equal(hash) }) {
+		if hash := k.Hash; slices.ContainsFunc(before, func(d pcr.Digest) bool { return d.Equal(hash) }) {
 			left.Hashes = append(left.Hashes, hash)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 )
 
+// addKeyslot adds the keyslot of a new secret.
 func (r *run) addKeyslot(ctx context.Context, secret, existing []byte) error {
 	if existing == nil {
 		return nil
@@ -26,6 +27,7 @@ func (r *run) addKeyslot(ctx context.Context, secret, existing []byte) error {
 	})
 }
 
+// killFormer destroys the keyslots that were replaced, when no token is for them any more.
 func (r *run) killFormer(ctx context.Context, secret, existing []byte) error {
 	if len(r.volume.Former) == 0 {
 		return nil
@@ -61,6 +63,7 @@ func (r *run) killFormer(ctx context.Context, secret, existing []byte) error {
 	return nil
 }
 
+// usedBy returns the tokens that are for a keyslot, bootseal's own aside.
 func usedBy(h *luks.Header, slot int) []int {
 	var ids []int
 	for _, id := range h.Metadata.TokenIDs() {

@@ -56,7 +56,7 @@ func (r *run) look(ctx context.Context) error {
 		r.volume.Retired = append(r.volume.Retired, boot.Text)
 	}
 	r.lookAtParent()
-	return nil
+	return r.lookAtGuard()
 }
 
 // restore brings back the header from the backup of a run that was cut off. Both copies
@@ -104,8 +104,8 @@ func (r *run) readTPM(e *enrollment.Enrollment) error {
 		banks = append(banks, r.Options.Bank)
 	}
 	for i := range e.Tokens {
-		if t := e.Tokens[i].SystemdTPM2(); t != nil && t.Bank != 0 {
-			banks = append(banks, t.Bank)
+		if k := e.Tokens[i].Key(); k != nil && k.Bank != 0 {
+			banks = append(banks, k.Bank)
 		}
 	}
 	have, err := seal.Banks(r.TPM)
@@ -144,8 +144,8 @@ func (r *run) findKeyslot() error {
 		v.Keyslot = slot
 	}
 	for _, values := range v.Running {
-		for _, id := range v.Opens(values) {
-			if s := v.Token(id).SystemdTPM2().Keyslots[0]; slices.Contains(candidates, s) {
+		for _, id := range v.Fits(values) {
+			if s := v.Token(id).Key().Keyslot; slices.Contains(candidates, s) {
 				v.Keyslot = s
 			}
 		}
@@ -189,14 +189,14 @@ func (r *run) lookAtParent() {
 		keys[at] = known{have.Name, err}
 		return have.Name, err
 	}
-	r.volume.Usable = func(t *luks.SystemdTPM2) bool {
-		p := enrollment.Parent(t)
+	r.volume.Usable = func(k *enrollment.Key) bool {
+		p := k.Parent
 		want := p.Name
 		if len(want) == 0 {
 			want = r.Request.Parent
 		}
-		if r.Release != 0 && r.Release < luks.Systemd255 && t.SRK != nil {
-			return false // that systemd does not open it
+		if r.Release != 0 && r.Release < luks.Systemd255 && p.Template == "" && k.Guard == nil || r.dead(k) {
+			return false // that systemd does not open it, or nothing does any more
 		}
 		if len(want) == 0 {
 			return true // nothing is known of it
@@ -224,11 +224,22 @@ func (r *run) plan() error {
 		r.Bank, r.PCRs = c.Bank, c.PCRs
 	}
 	r.boots, r.left = plan.Boots(r.Prediction, r.choice)
-	r.volume.PIN = slices.ContainsFunc(own, func(t *luks.SystemdTPM2) bool { return t.PIN })
+	r.volume.PIN = slices.ContainsFunc(own, func(k *enrollment.Key) bool { return k.PIN })
 	if r.volume.TokenSize == 0 {
 		r.volume.TokenSize = tokenSize
 	}
-	var err error
+	if err := r.makePlan(); err != nil {
+		return err
+	}
+	if err := r.planGuarded(); err != nil {
+		return err
+	}
+	r.Plan.Left = append(r.Plan.Left, r.left...)
+	r.judge()
+	return nil
+}
+
+func (r *run) makePlan() (err error) {
 	switch {
 	case r.Retire != "":
 		r.Plan, err = plan.Retire(r.volume, r.boots, r.Retire, r.Force)
@@ -237,12 +248,7 @@ func (r *run) plan() error {
 	default:
 		r.Plan = plan.Reseal(r.volume, r.boots)
 	}
-	if err != nil {
-		return err
-	}
-	r.Plan.Left = append(r.Plan.Left, r.left...)
-	r.judge()
-	return nil
+	return err
 }
 
 // tokenSize is what a token takes in a header, in bytes: five PCRs, no PIN, an ECC parent.
@@ -251,29 +257,29 @@ const tokenSize = 800
 
 // ownTokens are those of the current keyslot, or else of former ones, the running boot's
 // first.
-func (r *run) ownTokens() []*luks.SystemdTPM2 {
-	var first, rest []*luks.SystemdTPM2
+func (r *run) ownTokens() []*enrollment.Key {
+	var first, rest []*enrollment.Key
 	var running []int
 	for _, values := range r.volume.Running {
-		running = append(running, r.volume.Opens(values)...)
+		running = append(running, r.volume.Fits(values)...)
 	}
 	slots := append([]int{r.volume.Keyslot}, r.volume.Former...)
 	for i := range r.volume.Tokens {
-		t := r.volume.Tokens[i].SystemdTPM2()
-		if t == nil || !t.Literal() || len(t.Keyslots) != 1 || !slices.Contains(slots, t.Keyslots[0]) {
+		k := r.volume.Tokens[i].Key()
+		if k == nil || !slices.Contains(slots, k.Keyslot) {
 			continue
 		}
 		if slices.Contains(running, r.volume.Tokens[i].ID) {
-			first = append(first, t)
+			first = append(first, k)
 		} else {
-			rest = append(rest, t)
+			rest = append(rest, k)
 		}
 	}
 	return append(first, rest...)
 }
 
 // choose keeps the PCRs of the tokens that are there, unless others are asked for.
-func (r *run) choose(own []*luks.SystemdTPM2) plan.Choice {
+func (r *run) choose(own []*enrollment.Key) plan.Choice {
 	if len(own) == 0 || r.Options.PCRs != 0 || r.Options.Bank != 0 {
 		return plan.Choice{}
 	}

@@ -290,7 +290,7 @@ func (n *node) labels() []string {
 	var out []string
 	for _, t := range n.inspect().Tokens {
 		switch {
-		case t.SystemdTPM2() == nil:
+		case t.Key() == nil:
 		case t.Expect == nil:
 			out = append(out, "?")
 		default:
@@ -319,9 +319,9 @@ func (n *node) opens(name boots.Name, pin string) bool {
 		n.t.Fatal(err)
 	}
 	e := n.inspect()
-	for _, id := range e.Opens(now) {
-		t := e.Token(id).SystemdTPM2()
-		s, err := enrollment.Sealed(t, "", now)
+	for _, id := range e.Fits(now) {
+		k := e.Token(id).Key()
+		s, err := k.Sealed("", now)
 		if err != nil {
 			n.t.Fatal(err)
 		}
@@ -335,7 +335,7 @@ func (n *node) opens(name boots.Name, pin string) bool {
 			n.t.Logf("token %d: %v", id, err)
 			continue // another TPM's
 		}
-		if n.Volume.Test(n.t.Context(), luks.Passphrase(secret), t.Keyslots[0]) == nil {
+		if n.Volume.Test(n.t.Context(), luks.Passphrase(secret), k.Keyslot) == nil {
 			return true
 		}
 	}

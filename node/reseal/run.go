@@ -53,6 +53,9 @@ type Request struct {
 	// "" for none. Force retires even the running one, or the last.
 	Retire string
 	Force  bool
+	// RollbackGuard gives the volume a rollback guard, if it has none: see [seal.Guard]. Only
+	// `bootseal unlock` opens its tokens then.
+	RollbackGuard bool
 	// DryRun only plans.
 	DryRun bool
 
@@ -83,6 +86,8 @@ type Result struct {
 	Source string `json:"source,omitempty"`
 	// Parent is the Name of the TPM key that new tokens are sealed under.
 	Parent seal.Name `json:"parent,omitempty"`
+	// Advanced is whether the rollback guard's counter has moved.
+	Advanced bool `json:"advanced,omitempty"`
 	// Killed are keyslots that a new key has replaced.
 	Killed []int `json:"killed_keyslots,omitempty"`
 	// Resumed is what an earlier run was doing that was cut off.
@@ -115,6 +120,7 @@ type run struct {
 	volume  plan.Volume
 	boots   []plan.Boot
 	left    []plan.Left
+	count   uint64 // of the rollback guard, where there is one
 	pin     []byte
 	texts   []sealed // for Plan.Add
 }

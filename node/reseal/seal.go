@@ -15,12 +15,34 @@ import (
 	"github.com/bootseal/bootseal/seal"
 )
 
+// sealed is a token that is to be written.
 type sealed struct {
 	boot plan.Boot
 	hash pcr.Digest
 	text json.RawMessage
 }
 
+// check computes what the token's policy must be from the predicted values alone.
+func (s *sealed) check(g *seal.Guard) error {
+	t, err := luks.ParseToken(0, s.text)
+	if err != nil {
+		return err
+	}
+	k := (&enrollment.Token{Token: t}).Key()
+	if k == nil {
+		return errors.New("the new token is none that is known again")
+	}
+	policy := s.boot.Policy(k.PIN)
+	policy.Guard = g
+	want, err := seal.Digest(policy)
+	if err == nil && !k.Hash.Equal(want) {
+		err = errors.New("the sealed object does not open for the predicted PCR values")
+	}
+	return err
+}
+
+// sealAll seals the secret for each boot that is to be added, and checks the outcome in
+// software; package seal checks it on the TPM.
 func (r *run) sealAll(ctx context.Context, secret []byte, newKey bool) error {
 	if len(r.Plan.Add) == 0 {
 		return nil
@@ -29,6 +51,9 @@ func (r *run) sealAll(ctx context.Context, secret []byte, newKey bool) error {
 		if err := r.needPIN(ctx); err != nil {
 			return err
 		}
+	}
+	if err := r.defineGuard(); err != nil {
+		return err
 	}
 	parent, err := r.parent(newKey)
 	if err != nil {
@@ -48,6 +73,9 @@ func (r *run) sealAll(ctx context.Context, secret []byte, newKey bool) error {
 				if t, err = r.sealOne(b, parent, secret); err != nil {
 					return fmt.Errorf("%s: %w", b.Label, err)
 				}
+				if err := t.check(r.volume.Guard); err != nil {
+					return fmt.Errorf("%s: %w", b.Label, err)
+				}
 				done[key] = t
 			}
 			largest = max(largest, len(t.text))
@@ -64,6 +92,8 @@ func (r *run) sealAll(ctx context.Context, secret []byte, newKey bool) error {
 	}
 }
 
+// parent returns the key to seal under. It is the one that the machine is known to have,
+// unless somebody who can open the volume has it sealed anew.
 func (r *run) parent(newKey bool) (seal.Parent, error) {
 	release := r.release()
 	p, err := enrollment.ParentFor(r.TPM, release, r.OwnerAuth)
@@ -71,7 +101,7 @@ func (r *run) parent(newKey bool) (seal.Parent, error) {
 		return p, err
 	}
 	for _, t := range r.ownTokens() {
-		if (t.SRK == nil) == (release < luks.Systemd255) { // not for another systemd than so far
+		if (t.Parent.Template != "") == (release < luks.Systemd255) { // not for another systemd than so far
 			p.Public = nil
 			return p, &seal.ParentError{Parent: seal.Parent{Handle: p.Handle, Template: p.Template, Name: r.Request.Parent}, Have: p.Name}
 		}
@@ -79,6 +109,7 @@ func (r *run) parent(newKey bool) (seal.Parent, error) {
 	return p, nil
 }
 
+// release is that of the systemd which reads the tokens.
 func (r *run) release() int {
 	if r.Release != 0 {
 		return r.Release
@@ -87,7 +118,7 @@ func (r *run) release() int {
 	switch {
 	case len(own) == 0 && r.Installed != 0:
 		return r.Installed
-	case slices.ContainsFunc(own, func(t *luks.SystemdTPM2) bool { return t.SRK == nil }):
+	case slices.ContainsFunc(own, func(k *enrollment.Key) bool { return k.Parent.Template != "" }):
 		return luks.Systemd252
 	}
 	return luks.Systemd255
@@ -95,7 +126,9 @@ func (r *run) release() int {
 
 func (r *run) sealOne(b plan.Boot, parent seal.Parent, secret []byte) (sealed, error) {
 	release := r.release()
-	o := seal.Options{Secret: secret, Policy: b.Policy(r.volume.PIN), Parent: parent, OwnerAuth: r.OwnerAuth}
+	policy := b.Policy(r.volume.PIN)
+	policy.Guard = r.volume.Guard
+	o := seal.Options{Secret: secret, Policy: policy, Parent: parent, OwnerAuth: r.OwnerAuth}
 	if r.volume.PIN {
 		o.PIN, o.UnsaltedPIN = r.pin, enrollment.UnsaltedPIN(release)
 	}
@@ -103,12 +136,17 @@ func (r *run) sealOne(b plan.Boot, parent seal.Parent, secret []byte) (sealed, e
 	if err != nil {
 		return sealed{}, err
 	}
+	if policy.Guard != nil {
+		token, err := enrollment.NewGuardedToken(s, r.volume.Keyslot)
+		if err != nil {
+			return sealed{}, err
+		}
+		text, err := token.MarshalJSON()
+		return sealed{b, token.PolicyHash(), text}, err
+	}
 	token, err := enrollment.NewToken(s, r.volume.Keyslot)
 	if err != nil {
 		return sealed{}, err
-	}
-	if _, opens := enrollment.Policy(token, b.Values()); !opens {
-		return sealed{}, errors.New("the sealed object does not open for the predicted PCR values")
 	}
 	text, err := token.For(release)
 	return sealed{b, token.Shards[0].PolicyHash, text}, err

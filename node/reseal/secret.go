@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
@@ -18,14 +17,14 @@ import (
 func (r *run) findSecret(ctx context.Context) (secret []byte, reasons []error, err error) {
 	for i := range r.volume.Tokens {
 		t := &r.volume.Tokens[i]
-		s := t.SystemdTPM2()
-		if s == nil || !slices.Equal(s.Keyslots, []int{r.volume.Keyslot}) || !r.volume.Usable(s) {
+		k := t.Key()
+		if k == nil || k.Keyslot != r.volume.Keyslot || !r.volume.Usable(k) {
 			continue
 		}
-		if _, opens := enrollment.Policy(s, r.now); !opens {
+		if _, opens := k.Policy(r.now); !opens {
 			continue
 		}
-		secret, err := r.unseal(ctx, t)
+		secret, err := r.unseal(ctx, k)
 		if err == nil {
 			err = r.opensKeyslot(ctx, secret)
 		}
@@ -59,8 +58,8 @@ func (r *run) findSecret(ctx context.Context) (secret []byte, reasons []error, e
 }
 
 // unseal has the TPM give out the secret of a token that opens now.
-func (r *run) unseal(ctx context.Context, t *enrollment.Token) ([]byte, error) {
-	s, err := enrollment.Sealed(t.SystemdTPM2(), "the running boot", r.now)
+func (r *run) unseal(ctx context.Context, k *enrollment.Key) ([]byte, error) {
+	s, err := k.Sealed("the running boot", r.now)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +71,7 @@ func (r *run) unseal(ctx context.Context, t *enrollment.Token) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if t.SystemdTPM2().PIN {
+	if k.PIN {
 		if err := r.needPIN(ctx); err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/bootseal/bootseal/node/plan"
 )
 
+// applyTokens changes the tokens: room, additions, drops, expectations.
 func (r *run) applyTokens(ctx context.Context) error {
 	if r.header.Stale != nil {
 		err := r.effect("repair the header", func() error { _, err := r.Volume.Dump(ctx); return err })
@@ -26,8 +27,14 @@ func (r *run) applyTokens(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.drop(ctx, r.Plan.Drop); err != nil {
+	mayDrop, err := r.advance()
+	if err != nil {
 		return err
+	}
+	if mayDrop {
+		if err := r.drop(ctx, r.Plan.Drop); err != nil {
+			return err
+		}
 	}
 	// Last, so that a token which is to be dropped keeps its name until it is: a retired
 	// boot is known by it.
@@ -37,6 +44,7 @@ func (r *run) applyTokens(ctx context.Context) error {
 	return nil
 }
 
+// add adds the tokens and reads them back.
 func (r *run) add(ctx context.Context) (ids []int, err error) {
 	for i, t := range r.texts {
 		r.doing(fmt.Sprintf("writing token %d of %d", i+1, len(r.texts)))
@@ -53,6 +61,8 @@ func (r *run) add(ctx context.Context) (ids []int, err error) {
 	return ids, r.verify(ids)
 }
 
+// verify reads the header again: each new token must open for its boot, and whatever
+// opened for the running boot must still do so.
 func (r *run) verify(ids []int) error {
 	h, err := r.Volume.Header()
 	if err != nil {
@@ -61,7 +71,7 @@ func (r *run) verify(ids []int) error {
 	e := enrollment.Inspect(h)
 	for i, id := range ids {
 		t := e.Token(id)
-		if t == nil || t.SystemdTPM2() == nil || !slices.Contains(e.Opens(r.texts[i].boot.Values()), id) {
+		if t == nil || !slices.Contains(e.Fits(r.texts[i].boot.Values()), id) {
 			return fmt.Errorf("token %d, which was just written for %s, does not open for it", id, r.texts[i].boot.Label)
 		}
 		r.Added = append(r.Added, Added{id, r.texts[i].boot.Label})
@@ -82,6 +92,8 @@ func sameToken(a, b *enrollment.Token) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
+// expect writes the bootseal token, in the place of the one that is there, even if that
+// cannot be read.
 func (r *run) expect(ctx context.Context, ids []int) error {
 	text, err := r.Plan.Expectations(r.volume.Enrollment, r.volume.Keyslot, ids).MarshalJSON()
 	if err != nil {
@@ -112,6 +124,8 @@ func damagedBoot(problems []error) (id int, ok bool) {
 	return 0, false
 }
 
+// drop drops tokens, each only while it is the one that was meant. One that is gone is
+// dropped already.
 func (r *run) drop(ctx context.Context, drops []plan.Drop) error {
 	for _, d := range drops {
 		h, err := r.Volume.Header()
@@ -120,7 +134,7 @@ func (r *run) drop(ctx context.Context, drops []plan.Drop) error {
 		}
 		e := enrollment.Inspect(h)
 		t := e.Token(d.Token)
-		if t == nil || t.SystemdTPM2() == nil || !t.SystemdTPM2().Shards[0].PolicyHash.Equal(d.Hash) {
+		if t == nil || t.Key() == nil || !t.Key().Hash.Equal(d.Hash) {
 			continue
 		}
 		if err := r.mayDrop(e, d); err != nil {
@@ -138,12 +152,14 @@ func (r *run) drop(ctx context.Context, drops []plan.Drop) error {
 	return nil
 }
 
+// mayDrop is a second look at what the plan says, just before it is done: the running
+// boot's last token stays, unless it is retired by force.
 func (r *run) mayDrop(e *enrollment.Enrollment, d plan.Drop) error {
 	if r.Force && r.Retire != "" {
 		return nil
 	}
 	for _, values := range r.volume.Running {
-		opens := slices.DeleteFunc(e.Opens(values), func(id int) bool { return !r.volume.Usable(e.Token(id).SystemdTPM2()) })
+		opens := slices.DeleteFunc(e.Fits(values), func(id int) bool { return !r.volume.Usable(e.Token(id).Key()) })
 		if len(opens) == 1 && opens[0] == d.Token {
 			return fmt.Errorf("drop token %d: it is the one that opens for the running boot", d.Token)
 		}
