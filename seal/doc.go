@@ -17,10 +17,10 @@
 // Somebody who can read and change the traffic between CPU and TPM must not
 // learn the secret. Therefore
 //
-//   - every session is salted: its key comes from a random value encrypted to
-//     the parent (Part 1, "Salted Session Key Generation"). Before that the
-//     parent's public area is read and its Name, recomputed here, must be the
-//     one that was pinned when the secret was sealed;
+//   - every session that a secret, a PIN or a count depends on is salted: its key
+//     comes from a random value encrypted to the parent (Part 1, "Salted Session
+//     Key Generation"). Before that the parent's public area is read and its Name,
+//     recomputed here, must be the one that was pinned when the secret was sealed;
 //   - the secret goes into the TPM and comes out of it encrypted with AES-128-CFB
 //     under that session (Part 1, "Session-based encryption"), and both sides
 //     prove with an HMAC over fresh nonces that nothing was changed. That HMAC covers

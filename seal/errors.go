@@ -261,3 +261,11 @@ func explain(doing string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
+
+// explainParent is explain where the parent was authorized, which has no PIN.
+func explainParent(doing string, err error) error {
+	if errors.Is(err, tpm2.TPMRCAuthFail) || errors.Is(err, tpm2.TPMRCBadAuth) {
+		return fmt.Errorf("%s: the storage key has a password, which nothing here can give: %w", doing, err)
+	}
+	return explain(doing, err)
+}

@@ -60,7 +60,7 @@ func (o Object) load(tpm transport.TPM, k *key) (*key, error) {
 		InPublic:     tpm2.New2B(*pub),
 	}.Execute(tpm)
 	if err != nil {
-		return nil, explain("load the sealed object", err)
+		return nil, explainParent("load the sealed object", err)
 	}
 	if !bytes.Equal(rsp.Name.Buffer, name.Buffer) {
 		flush(tpm, rsp.ObjectHandle)
@@ -79,7 +79,7 @@ func (o Object) importUnder(tpm transport.TPM, k *key, pub *tpm2.TPMTPublic) (pr
 		Symmetric:    tpm2.TPMTSymDef{Algorithm: tpm2.TPMAlgNull},
 	}.Execute(tpm)
 	if err != nil {
-		return private, explain("import the sealed object", err)
+		return private, explainParent("import the sealed object", err)
 	}
 	return rsp.OutPrivate, nil
 }

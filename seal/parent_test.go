@@ -117,6 +117,34 @@ func TestParentMustBeStorageKey(t *testing.T) {
 	}
 }
 
+// A storage root key that somebody gave a password, under dictionary attack protection or
+// not: that is said, and is no wrong PIN.
+func TestParentWithPassword(t *testing.T) {
+	for _, noDA := range []bool{true, false} {
+		tpm := open(t)
+		template := tpm2.ECCSRKTemplate
+		template.ObjectAttributes.NoDA = noDA
+		primary, err := tpm2.CreatePrimary{
+			PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(template),
+			InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{UserAuth: tpm2.TPM2BAuth{Buffer: []byte("password")}}},
+		}.Execute(tpm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (tpm2.EvictControl{
+			Auth: tpm2.TPMRHOwner, ObjectHandle: &tpm2.NamedHandle{Handle: primary.ObjectHandle, Name: primary.Name},
+			PersistentHandle: tpm2.TPMHandle(seal.SRKHandle),
+		}).Execute(tpm); err != nil {
+			t.Fatal(err)
+		}
+		_, err = seal.Seal(tpm, seal.Options{Secret: secret, Policy: policy(seal.Branch{})})
+		var pin *seal.PINError
+		if err == nil || errors.As(err, &pin) || !strings.Contains(err.Error(), "the storage key has a password") {
+			t.Errorf("seal: %v", err)
+		}
+	}
+}
+
 // An interposer that puts its own key in place of the pinned one is refused
 // before anything is encrypted to it.
 func TestSubstitutedParent(t *testing.T) {

@@ -109,7 +109,7 @@ func (s *Sealed) create(tpm transport.TPM, k *key, o Options, authPolicy []byte)
 		InPublic: tpm2.New2B(template),
 	}.Execute(tpm)
 	if err != nil {
-		return explain("create the sealed object", err)
+		return explainParent("create the sealed object", err)
 	}
 	made, err := rsp.OutPublic.Contents()
 	if err != nil {
