@@ -109,6 +109,12 @@ func (c *console) unread() string {
 	return string(c.text[c.read:])
 }
 
+func (c *console) all() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.text)
+}
+
 // skip reads all.
 func (c *console) skip() {
 	c.mu.Lock()

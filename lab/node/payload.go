@@ -36,7 +36,7 @@ func (l *laboratory) prepare(ctx context.Context, deb string) error {
 		return fmt.Errorf("ask QEMU for its version (install qemu-system-x86): %w", err)
 	}
 	l.qemu = string(version)
-	debs, err := l.download(ctx, l.kernels.New)
+	kernel, err := l.download(ctx, l.kernels.New)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,14 @@ func (l *laboratory) prepare(ctx context.Context, deb string) error {
 	if err != nil {
 		return err
 	}
-	files := map[string]string{"kernel.deb": debs, "bootseal.deb": deb, "grub-changed.efi": changed}
+	files := map[string]string{"kernel.deb": kernel, "bootseal.deb": deb, "grub-changed.efi": changed}
+	for _, name := range []string{"dracut-core", "cpio", "kpartx"} {
+		file, err := l.download(ctx, name)
+		if err != nil {
+			return err
+		}
+		files["dracut/"+name+".deb"] = file
+	}
 	l.payload = filepath.Join(l.work, "payload.tar")
 	l.payloadKey, err = pack(l.payload, files)
 	return err

@@ -41,6 +41,7 @@ func (l *laboratory) commands() map[string]func(ts *testscript.TestScript, neg b
 		{"cut", 0, "", (*story).cut},
 		{"off", 0, "", (*story).powerOff},
 		{"expect", 1, "PATTERN", (*story).expect},
+		{"unseen", 1, "PATTERN", (*story).unseen},
 		{"type", 1, "TEXT", (*story).typeLine},
 		{"type-file", 1, "FILE", (*story).typeFile},
 		{"keys", -1, "KEY...", (*story).keys},
@@ -134,6 +135,18 @@ func (s *story) expect(ts *testscript.TestScript, args []string) error {
 		ts.Logf("[console] %s", strings.TrimSpace(found))
 	}
 	return err
+}
+
+// unseen fails where the console has said it, ever.
+func (s *story) unseen(_ *testscript.TestScript, args []string) error {
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	if err != nil {
+		return err
+	}
+	if said := pattern.FindString(s.node.console.all()); said != "" {
+		return fmt.Errorf("the console says %q", said)
+	}
+	return nil
 }
 
 func (s *story) typeLine(_ *testscript.TestScript, args []string) error {
