@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ type column struct {
 // besides shows the consoles of scenarios side by side: in a terminal they are drawn again and
 // again, elsewhere each line is printed with its scenario.
 type besides struct {
-	w        io.Writer
+	w        io.Writer // nil: only the picture at the end is wanted
 	terminal bool
 
 	mu      sync.Mutex
@@ -53,19 +54,29 @@ func (b *besides) add(scenario, line string) {
 	}
 	c.lines = append(c.lines, printable(line))
 	b.dirty = true
-	if !b.terminal {
+	if !b.terminal && b.w != nil {
 		fmt.Fprintf(b.w, "%-12s| %s\n", scenario, printable(line))
 	}
 }
 
-// printable keeps a console from drawing in the reader's terminal.
+// note is for all columns: what the lab does before there is a console.
+func (b *besides) note(line string) {
+	for name := range b.byName {
+		b.add(name, "· "+line)
+	}
+}
+
+var gaps = regexp.MustCompile(` {4,}`)
+
+// printable keeps a console from drawing in the reader's terminal, and menus from being all gaps.
 func printable(line string) string {
-	return strings.Map(func(r rune) rune {
+	line = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\ufffd' {
 			return -1
 		}
 		return r
 	}, line)
+	return gaps.ReplaceAllString(line, "   ")
 }
 
 // show draws until done is closed.
@@ -109,14 +120,15 @@ func (b *besides) draw() {
 
 // end says what came of each scenario, and draws the picture that was asked for.
 func (b *besides) end(r *report, file string) error {
-	fmt.Fprintln(b.w)
 	for i, res := range r.results {
 		verdict := fmt.Sprintf("as told, %.0f s", res.Seconds)
 		if res.Failed != "" {
 			verdict = "not as told: " + res.Failed
 		}
 		b.columns[i].verdict = verdict
-		fmt.Fprintf(b.w, "%s: %s\n", res.Name, verdict)
+		if b.w != nil {
+			fmt.Fprintf(b.w, "\n%s: %s\n", res.Name, verdict)
+		}
 	}
 	if file == "" {
 		return nil

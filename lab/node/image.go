@@ -83,7 +83,9 @@ func guestFile(name string) string {
 // image returns the disk of a node that was never booted, made where the cache has none of
 // these packages and of these files.
 func (l *laboratory) image(ctx context.Context) (string, error) {
-	uris, err := exec.CommandContext(ctx, "apt-get", append([]string{"download", "--print-uris", l.kernels.Old}, nodePackages...)...).Output()
+	look := exec.CommandContext(ctx, "apt-get", append([]string{"download", "--print-uris", l.kernels.Old}, nodePackages...)...)
+	look.Dir = l.work
+	uris, err := look.Output()
 	if err != nil {
 		return "", fmt.Errorf("look up the node's packages (run apt-get update?): %w", err)
 	}

@@ -23,6 +23,17 @@ func (s *story) tellLine(line string) {
 	}
 }
 
+// tellOutput shows the beginning of what a program wrote: all is in the script's log.
+func (s *story) tellOutput(lines []string) {
+	const most = 8
+	for _, line := range lines[:min(most, len(lines))] {
+		s.tellLine(line)
+	}
+	if more := len(lines) - most; more > 0 {
+		s.tellLine(fmt.Sprintf("… %d more lines", more))
+	}
+}
+
 // end switches the node off, and keeps its console. Of a story that failed it keeps the PCRs and,
 // where the node is up, its event log and its journal, too.
 func (s *story) end(failed bool) error {

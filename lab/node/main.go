@@ -45,7 +45,7 @@ func main() {
 	flag.BoolVar(&f.quick, "quick", false, "only those whose first line says that they are quick")
 	flag.BoolVar(&f.verbose, "v", false, "print what the scripts do, and the consoles")
 	flag.BoolVar(&f.beside, "beside", false, "run all at a time, and show their consoles side by side")
-	flag.StringVar(&f.picture, "picture", "", "with -beside: write what the consoles show at the end as SVG to this `file`")
+	flag.StringVar(&f.picture, "picture", "", "write what the consoles show at the end, side by side, as SVG to this `file`")
 	flag.StringVar(&f.deb, "deb", "", "bootseal's Debian package (default: what make deb makes)")
 	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
@@ -85,18 +85,19 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		return true, nil
 	}
 	l := &laboratory{keep: f.keep, cache: f.cache, patience: f.patience, say: sayer(progress)}
-	if f.verbose {
-		l.watch = func(scenario, line string) { l.say(scenario + " | " + printable(line)) }
+	columns := newBesides(nil, chosen)
+	l.watch = columns.add
+	switch {
+	case f.beside:
+		columns = newBesides(out, chosen)
+		l.watch, l.say = columns.add, columns.note
+		f.atATime = max(f.atATime, len(chosen))
+	case f.verbose:
+		l.watch = func(scenario, line string) { columns.add(scenario, line); l.say(scenario + " | " + printable(line)) }
 	}
-	var columns *besides
 	done := make(chan struct{})
 	var drawing sync.WaitGroup
-	if f.beside {
-		columns = newBesides(out, chosen)
-		l.watch, l.say = columns.add, func(string) {}
-		drawing.Go(func() { columns.show(done) })
-		f.atATime = max(f.atATime, len(chosen))
-	}
+	drawing.Go(func() { columns.show(done) })
 	if l.work, err = os.MkdirTemp("", "lab-node-"); err != nil {
 		return false, err
 	}
@@ -110,9 +111,8 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	}
 	close(done)
 	drawing.Wait()
-	if columns == nil {
+	if !f.beside {
 		report.print(out)
-		return report.passed(), nil
 	}
 	return report.passed(), columns.end(report, f.picture)
 }

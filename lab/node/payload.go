@@ -94,7 +94,9 @@ func defaultCache() (string, error) {
 
 // download returns the file of a package of the version that apt would install.
 func (l *laboratory) download(ctx context.Context, name string) (string, error) {
-	uri, err := exec.CommandContext(ctx, "apt-get", "download", "--print-uris", name).Output()
+	look := exec.CommandContext(ctx, "apt-get", "download", "--print-uris", name)
+	look.Dir = l.work // where the file is already, apt-get prints nothing
+	uri, err := look.Output()
 	if err != nil {
 		return "", fmt.Errorf("look up the package %s (run apt-get update?): %w", name, err)
 	}

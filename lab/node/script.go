@@ -265,9 +265,7 @@ func nodeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	s.tellLine("$ " + strings.Join(args, " "))
 	a, err := s.node.do(s.ctx, strings.Join(quoted, " "))
 	ts.Check(err)
-	for _, line := range strings.Split(strings.TrimSpace(a.stdout+a.stderr), "\n") {
-		s.tellLine(line)
-	}
+	s.tellOutput(strings.Split(strings.TrimSpace(a.stdout+a.stderr), "\n"))
 	fmt.Fprint(ts.Stdout(), a.stdout)
 	fmt.Fprint(ts.Stderr(), a.stderr)
 	if neg != (a.code != 0) {
