@@ -54,11 +54,10 @@ func (m Machine) Paths() ([]Path, error) {
 		walks := k.play(way, &m.Files, k.vars)
 		before.add(way, walks)
 		for _, w := range walks {
-			p := w.done()
-			proof.judge(&p)
-			out = append(out, p)
+			out = append(out, w.done())
 		}
 	}
+	proof.judge(out)
 	if len(out) == 0 {
 		return nil, fmt.Errorf("no program to boot: no load option leads to a file, and there is no %s", fallbackFile)
 	}

@@ -92,10 +92,34 @@ func (k *known) logged(index int) []*eventlog.Event {
 	return out
 }
 
-// judge doubts the PCRs of a path that the models failed at before. Without the
-// files of the last boot, each difference between the path and the log must come
+// judge doubts the PCRs of paths that the models failed at before. Without the
+// files of the last boot, each difference between a path and the log must come
 // from something that is known to be new.
-func (p *proof) judge(path *Path) {
+//
+// It can also come from a choice. Where one of the paths leads to just what the log has
+// in a PCR, the models were right there, about the same files: what other paths
+// have instead comes from what somebody picks in a menu, or from a failure.
+func (p *proof) judge(paths []Path) {
+	k := p.k
+	came := make(map[int]bool)
+	if k.base != nil && k.Booted == nil {
+		for i := range paths {
+			differs := k.compare(&paths[i])
+			for index := range pcr.Count {
+				if _, ok := differs[index]; !ok && len(k.logged(index)) > 0 {
+					came[index] = true
+				}
+			}
+		}
+	}
+	for i := range paths {
+		p.judgePath(&paths[i], came)
+	}
+}
+
+// judgePath judges one path; came are the PCRs that some path leads to as the log
+// has them.
+func (p *proof) judgePath(path *Path, came map[int]bool) {
 	doubt := func(index int, reason string) {
 		path.Doubts = append(path.Doubts, Doubt{index, reason})
 	}
@@ -112,6 +136,9 @@ func (p *proof) judge(path *Path) {
 		return
 	}
 	for index := range pcr.Count {
+		if came[index] {
+			continue
+		}
 		if reason := k.unexplained(path, index); reason != "" {
 			doubt(index, reason)
 		}

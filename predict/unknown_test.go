@@ -9,6 +9,7 @@ import (
 	"github.com/bootseal/bootseal/internal/boots"
 	"github.com/bootseal/bootseal/internal/efivars"
 	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/predict"
 )
 
 // What cannot be told is unknown, with a reason, and the other PCRs stay right.
@@ -97,5 +98,36 @@ func TestHalts(t *testing.T) {
 				t.Errorf("%s: PCR %d is known", test.name, i)
 			}
 		}
+	}
+}
+
+// TestPickedInTheMenu: nothing changed since the last boot, which is one of the predicted ways. So what
+// another entry of the same menu measures follows from the same files, and is known.
+func TestPickedInTheMenu(t *testing.T) {
+	b := loadFresh(t, "grub", 0)
+	in := b.in
+	in.Files, in.GPT = b.file, b.gpt
+	p, err := predict.Next(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	for _, path := range p.Paths {
+		if path.Halts != "" || !strings.Contains(path.Name, "Advanced options") {
+			continue
+		}
+		seen = true
+		for _, d := range path.Doubts {
+			if d.PCR == 8 || d.PCR == 9 {
+				t.Errorf("%s: PCR %d: %s", path.Name, d.PCR, d.Reason)
+			}
+		}
+		likeliest, _ := p.Paths[0].PCRs.Get(pcr.SHA256, 8)
+		if other, ok := path.PCRs.Get(pcr.SHA256, 8); !ok || other.Equal(likeliest) {
+			t.Errorf("%s: PCR 8 is that of the likeliest way, or unknown", path.Name)
+		}
+	}
+	if !seen {
+		t.Error("no way leads through the submenu")
 	}
 }
