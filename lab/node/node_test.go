@@ -37,6 +37,14 @@ func TestConsole(t *testing.T) {
 	if asked := prompt.FindString(c.unread()); asked != "Recovery key for root: " {
 		t.Errorf("the prompt is %q", asked)
 	}
+	for text, want := range map[string]bool{
+		"Please unlock disk cryptroot: ": true, "x\nPIN for root (Enter alone: recovery key): ": true,
+		"bootseal: root: opened by the recovery key (what to do:": false,
+	} {
+		if got := prompt.MatchString(text); got != want {
+			t.Errorf("%q asks for a key: %v", text, got)
+		}
+	}
 	if !strings.HasPrefix(log.String(), "\x1b[2J") {
 		t.Error("the log lacks what came")
 	}

@@ -25,6 +25,8 @@ type story struct {
 	node *node
 	// boots is how often the node was seen to be up.
 	boots int
+	// waited is how long the state took that the story begins with.
+	waited time.Duration
 
 	forecast *forecast    // of the boot that is coming
 	byHand   bool         // somebody chose in GRUB's menu
@@ -82,7 +84,9 @@ func (s *story) from(ts *testscript.TestScript, args []string) error {
 	if s.node != nil {
 		return errors.New("a story begins once")
 	}
+	asked := time.Now()
 	saved, err := s.l.state(s.ctx, args[0])
+	s.waited = time.Since(asked)
 	if err != nil {
 		return err
 	}
@@ -187,7 +191,7 @@ func (s *story) keys(_ *testscript.TestScript, args []string) error {
 }
 
 // prompt is a line in which somebody asks for a key before the root is there.
-var prompt = regexp.MustCompile(`(?im)^.*(please unlock disk|recovery key|enter passphrase|enter the pin|passphrase for)[^\n]*: *$`)
+var prompt = regexp.MustCompile(`(?im)^(please unlock disk|recovery key for|PIN for|enter passphrase for)[^\n]*: *$`)
 
 // opened waits until the node is up, and nobody had to type a key.
 func (s *story) opened(ts *testscript.TestScript, _ []string) error {

@@ -18,7 +18,7 @@ import (
 type result struct {
 	Name    string  `json:"name"`
 	Title   string  `json:"title"`
-	Seconds float64 `json:"seconds"`
+	Seconds float64 `json:"seconds"`          // without those of the scenario that it begins with
 	Failed  string  `json:"failed,omitempty"` // a sentence: what was not as it should be
 	Kept    string  `json:"kept"`             // the folder with the console, the log of the script, PCRs
 
@@ -31,7 +31,7 @@ func (l *laboratory) tell(ctx context.Context, s scenario) result {
 	out := result{Name: s.Name, Title: s.Title, Kept: filepath.Join(l.keep, s.Name)}
 	l.say(fmt.Sprintf("%s: %s", s.Name, s.Title))
 	err := l.act(ctx, s, &out)
-	out.Seconds = time.Since(began).Seconds()
+	out.Seconds += time.Since(began).Seconds()
 	if err != nil {
 		out.Failed = err.Error()
 	}
@@ -67,7 +67,7 @@ func (l *laboratory) act(ctx context.Context, s scenario, out *result) error {
 			Setup: func(e *testscript.Env) error { e.Values[storyKey{}] = st; return nil },
 		})
 	})
-	out.rows = st.rows
+	out.rows, out.Seconds = st.rows, -st.waited.Seconds()
 	if r.failed {
 		out.Failed = r.sentence()
 	}
