@@ -54,12 +54,14 @@
 //	lab/node               a Debian node in LUKS2, and stories of it, each with real boots
 //	lab/predict            boots them, predicts each next boot, and compares
 //	internal/atomicfile    files that are there whole and on disk, or not at all
+//	internal/bounded       reads files that others may have made too large
 //	internal/boots         recordings of real boots, embedded
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells
 //	internal/etcdtest      a real etcd for a test
 //	internal/hosttpm       the host TPM keeps the key to vTPM states, and counts them
 //	internal/disk          the file systems of a disk image
+//	internal/folder        an open folder of a file system, listed in pages
 //	internal/ext4          ext2, ext3 and ext4, read-only
 //	internal/fat           FAT12, FAT16 and FAT32, read-only
 //	internal/efivars       UEFI variables and signature lists

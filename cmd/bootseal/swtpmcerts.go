@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/bootseal/bootseal/internal/atomicfile"
+	"github.com/bootseal/bootseal/internal/bounded"
 	"github.com/bootseal/bootseal/manufacture"
 	"github.com/bootseal/bootseal/manufacture/ca"
 )
@@ -144,7 +145,7 @@ func (x externalTool) Issue(r manufacture.Request) (der []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", tool, err)
 	}
-	return readSmallFile(filepath.Join(dir, string(r.Role)+".cert"))
+	return bounded.ReadFile(filepath.Join(dir, string(r.Role)+".cert"), maxSmallFile)
 }
 
 func printableLine(r rune) rune {

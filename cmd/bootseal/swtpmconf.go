@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/bootseal/bootseal/internal/bounded"
 	"github.com/bootseal/bootseal/manufacture"
 )
 
@@ -48,7 +48,7 @@ func underConfig(variable, below string) string {
 }
 
 func readSwtpmConf(file string) (swtpmConf, error) {
-	content, err := readSmallFile(file)
+	content, err := bounded.ReadFile(file, maxSmallFile)
 	if err != nil {
 		return swtpmConf{}, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -98,7 +98,7 @@ func (c swtpmConf) platform() (manufacture.Platform, error) {
 	if file == "" {
 		return p, nil
 	}
-	content, err := readSmallFile(file)
+	content, err := bounded.ReadFile(file, maxSmallFile)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return p, nil // swtpm_localca does without it, too
 	}
@@ -119,17 +119,5 @@ func (c swtpmConf) platform() (manufacture.Platform, error) {
 	return p, nil
 }
 
-// readSmallFile reads a file of at most 64 KiB.
-func readSmallFile(name string) ([]byte, error) {
-	const most = 64 << 10
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && len(content) > most {
-		err = fmt.Errorf("%s has more than %d bytes", name, most)
-	}
-	return content, err
-}
+// maxSmallFile bounds configurations and certificates, in bytes.
+const maxSmallFile = 64 << 10

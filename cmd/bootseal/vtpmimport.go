@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bootseal/bootseal/internal/bounded"
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/bootseal/bootseal/vtpm/swtpmstate"
@@ -150,7 +151,7 @@ func (f *importFlags) file() (string, error) {
 
 // readSwtpm returns what is in a file of swtpm's, for a TPM of the profile.
 func readSwtpm(file string, key, migrationKey *givenKey, p vtpm.Profile) (*vtpm.Moved, error) {
-	data, err := readBounded(file, swtpmstate.MaxSize)
+	data, err := bounded.ReadFile(file, swtpmstate.MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -173,20 +174,6 @@ func readSwtpm(file string, key, migrationKey *givenKey, p vtpm.Profile) (*vtpm.
 	}
 	defer clear(state)
 	return vtpm.FromLibtpms(state, p)
-}
-
-// readBounded reads a file of at most limit bytes.
-func readBounded(name string, limit int) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err == nil && len(data) > limit {
-		err = fmt.Errorf("more than %d bytes are no state of swtpm", limit)
-	}
-	return data, err
 }
 
 // fill makes the new state in a directory that has none.

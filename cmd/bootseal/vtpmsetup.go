@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/bootseal/bootseal/internal/bounded"
 	"github.com/bootseal/bootseal/vtpm"
 	"github.com/bootseal/bootseal/vtpm/store"
 	"github.com/spf13/cobra"
@@ -213,7 +214,7 @@ func (f *setupFlags) swtpmProfile(c swtpmConf) (vtpm.Profile, error) {
 	case texts > 1:
 		return vtpm.Profile{}, errors.New("--profile, --profile-name and --profile-file exclude each other")
 	case f.profileFile != "":
-		content, err := readSmallFile(f.profileFile)
+		content, err := bounded.ReadFile(f.profileFile, maxSmallFile)
 		if err != nil {
 			return vtpm.Profile{}, fmt.Errorf("--profile-file: %w", err)
 		}

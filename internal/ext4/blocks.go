@@ -209,37 +209,3 @@ func (f *openFile) readPiece(p []byte, off int64) (int, error) {
 	n := min(int64(len(p)), int64(r.count)*f.fs.blockSize-inside)
 	return int(n), f.fs.readAt(p[:n], int64(r.from)*f.fs.blockSize+inside)
 }
-
-// openFolder is a folder that is being listed.
-type openFolder struct {
-	fs    *FS
-	inode *inode
-	name  string
-	list  []fs.DirEntry
-	read  bool
-}
-
-func (d *openFolder) Stat() (fs.FileInfo, error) { return d.inode, nil }
-func (d *openFolder) Close() error               { return nil }
-func (d *openFolder) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.name, Err: errors.New("is a folder")}
-}
-
-func (d *openFolder) ReadDir(n int) ([]fs.DirEntry, error) {
-	if !d.read {
-		list, err := d.fs.list(d.inode)
-		if err != nil {
-			return nil, &fs.PathError{Op: "readdir", Path: d.name, Err: err}
-		}
-		d.list, d.read = list, true
-	}
-	out := d.list
-	if n > 0 {
-		if len(d.list) == 0 {
-			return nil, io.EOF
-		}
-		out = d.list[:min(n, len(d.list))]
-	}
-	d.list = d.list[len(out):]
-	return out, nil
-}

@@ -18,6 +18,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/bootseal/bootseal/internal/folder"
 )
 
 // ErrNotExt is returned for something that is no such file system.
@@ -224,7 +226,7 @@ func (f *FS) Open(name string) (fs.File, error) {
 	}
 	switch {
 	case n.isFolder():
-		return &openFolder{fs: f, inode: n, name: name}, nil
+		return folder.Open(f, name), nil
 	case !n.isRegular():
 		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
 	}

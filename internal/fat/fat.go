@@ -19,6 +19,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/bootseal/bootseal/internal/folder"
 )
 
 // ErrNotFAT is returned for something that is no FAT file system.
@@ -276,7 +278,7 @@ func (f *FS) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	if e == nil || e.IsDir() {
-		return &openFolder{fs: f, name: name, entry: e}, nil
+		return folder.Open(f, name), nil
 	}
 	file := &openFile{fs: f, entry: e}
 	if e.size > 0 {

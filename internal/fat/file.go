@@ -55,37 +55,3 @@ func (f *openFile) ReadAt(p []byte, off int64) (int, error) {
 	}
 	return done, nil
 }
-
-// openFolder is a folder that is being listed.
-type openFolder struct {
-	fs    *FS
-	name  string
-	entry *entry
-	list  []fs.DirEntry
-	read  bool
-}
-
-func (d *openFolder) Stat() (fs.FileInfo, error) { return d.fs.Stat(d.name) }
-func (d *openFolder) Close() error               { return nil }
-func (d *openFolder) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.name, Err: errors.New("is a folder")}
-}
-
-func (d *openFolder) ReadDir(n int) ([]fs.DirEntry, error) {
-	if !d.read {
-		list, err := d.fs.ReadDir(d.name)
-		if err != nil {
-			return nil, err
-		}
-		d.list, d.read = list, true
-	}
-	out := d.list
-	if n > 0 {
-		if len(d.list) == 0 {
-			return nil, io.EOF
-		}
-		out = d.list[:min(n, len(d.list))]
-	}
-	d.list = d.list[len(out):]
-	return out, nil
-}

@@ -3,11 +3,12 @@ package ca
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/bootseal/bootseal/internal/bounded"
 )
 
 // The files of a CA's directory.
@@ -119,14 +120,14 @@ func Open(dir string) (*CA, error) {
 		return nil, fmt.Errorf("open the CA: %s has mode %#o: others can read the key. Run chmod 600 on it, "+
 			"and make a new CA if they did", keyName, mode)
 	}
-	key, err := readFile(keyName)
+	key, err := bounded.ReadFile(keyName, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("open the CA: %w", err)
 	}
 	defer clear(key)
 	var chain []byte
 	for _, name := range []string{issuerFile, rootFile} {
-		content, err := readFile(filepath.Join(dir, name))
+		content, err := bounded.ReadFile(filepath.Join(dir, name), maxFile)
 		if err != nil {
 			return nil, fmt.Errorf("open the CA: %w", err)
 		}
@@ -158,12 +159,12 @@ func OpenOrCreate(dir string, o Options) (*CA, error) {
 
 // Load opens a CA of a key and a chain of certificates in files, as Parse wants them.
 func Load(keyFile, chainFile string) (*CA, error) {
-	key, err := readFile(keyFile)
+	key, err := bounded.ReadFile(keyFile, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("the CA's key: %w", err)
 	}
 	defer clear(key)
-	chain, err := readFile(chainFile)
+	chain, err := bounded.ReadFile(chainFile, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("the CA's certificates: %w", err)
 	}
@@ -172,22 +173,4 @@ func Load(keyFile, chainFile string) (*CA, error) {
 		return nil, fmt.Errorf("%s and %s: %w", keyFile, chainFile, err)
 	}
 	return c, nil
-}
-
-// readFile reads a file that is not larger than a PEM file should be.
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("%s has more than %d bytes", name, maxFile)
-	}
-	if err != nil {
-		clear(data)
-		return nil, err
-	}
-	return data, nil
 }
