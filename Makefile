@@ -42,7 +42,7 @@ lab-predict: ## new boots under QEMU, predicted and compared; ARGS="-run grub"; 
 	go run ./lab/predict $(ARGS)
 
 lab-migrate: ## machines that run are moved with their vTPMs; ARGS="-run swtpm"; installs what it needs
-	conformance/install qemu-system-x86 qemu-utils ovmf mtools dosfstools gdisk busybox-static e2fsprogs xz-utils swtpm
+	lab/migrate/install
 	go run ./lab/migrate $(ARGS)
 
 lab: ## stories of a Debian node in LUKS2, each with real boots; ARGS="-run upgrade -v"; installs what it needs
