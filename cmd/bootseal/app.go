@@ -18,10 +18,11 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 
-	tpm          string // --tpm
-	stateKey     string // --state-key
-	stateCounter string // --state-counter
-	format       string // --output: "text" or "json"
+	tpm          string     // --tpm
+	shared       *sharedTPM // while it is open
+	stateKey     string     // --state-key
+	stateCounter string     // --state-counter
+	format       string     // --output: "text" or "json"
 
 	began   time.Time // of reading many files
 	showing bool      // progress on the terminal

@@ -27,8 +27,37 @@ const tpmChoices = `
   --tpm embedded:DIR      a vTPM of bootseal's own with its state in DIR
   --tpm embedded:         the same in memory, gone at the end`
 
-// openTPM opens the TPM that --tpm names.
+// openTPM opens the TPM that --tpm names, or shares it where the verb has it open
+// already: swtpm serves one connection and lets another wait, and /dev/tpm0 refuses it.
 func (a *app) openTPM() (transport.TPMCloser, error) {
+	if a.shared == nil {
+		tpm, err := a.newTPM()
+		if err != nil {
+			return nil, err
+		}
+		a.shared = &sharedTPM{TPMCloser: tpm, app: a}
+	}
+	a.shared.users++
+	return a.shared, nil
+}
+
+// sharedTPM is closed when the last of its users has closed it.
+type sharedTPM struct {
+	transport.TPMCloser
+	app   *app
+	users int
+}
+
+// Close ends one use.
+func (s *sharedTPM) Close() error {
+	if s.users--; s.users > 0 {
+		return nil
+	}
+	s.app.shared = nil
+	return s.TPMCloser.Close()
+}
+
+func (a *app) newTPM() (transport.TPMCloser, error) {
 	if a.tpm == "" {
 		if _, err := os.Stat(defaultDevice); err != nil {
 			return nil, fmt.Errorf("no TPM: %s does not exist; say which one to use:%s", defaultDevice, tpmChoices)
