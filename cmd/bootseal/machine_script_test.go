@@ -30,8 +30,10 @@ func bootTPM(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	log, err := eventlog.Parse(data, eventlog.Limits{})
 	ts.Check(err)
-	socket := ts.MkAbs(args[0])
-	ts.Check(rebootAt(socket, log))
+	for _, channel := range []string{args[0] + ".ctrl", args[0]} { // it may just be starting
+		waitSocket(ts, false, []string{channel})
+	}
+	ts.Check(rebootAt(ts.MkAbs(args[0]), log))
 }
 
 func rebootAt(socket string, log *eventlog.Log) error {
