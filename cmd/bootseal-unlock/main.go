@@ -25,6 +25,7 @@ const usage = `Usage:
   bootseal-unlock open DEVICE NAME     opens DEVICE as /dev/mapper/NAME
   bootseal-unlock test DEVICE [NAME]   says which token opens DEVICE, and changes nothing
   bootseal-unlock close                closes the TPM until the next boot, before a shell is given
+  bootseal-unlock root DIR             is the root file system at DIR on the enrolled volume?
   bootseal-unlock --version
 
 The TPM opens the volume if this boot is one that it was enrolled for. Otherwise the console
@@ -35,8 +36,8 @@ Examples:
   bootseal-unlock test /dev/sda3
   bootseal-unlock open /dev/disk/by-uuid/0a1b2c3d-1111-4222-8333-444455556666 root
 
-Exit codes: 0 done, or a token opens it; 1 the volume is another one, or no token opens it;
-2 not done.
+Exit codes: 0 done, or a token opens it; 1 the volume or the root file system is another one, or
+no token opens it; 2 not done.
 
 Flags:
 `
@@ -68,7 +69,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	c.Register(flags)
 	flags.StringVar(&tpm, "tpm", "", "the TPM: device:PATH, or swtpm:SOCKET (default: /dev/tpmrm0, or /dev/tpm0)")
 	switch mode {
-	case unlock.Keyscript, unlock.Closing:
+	case unlock.Keyscript, unlock.Closing, unlock.Rooting:
 	case unlock.Opening:
 		c.RegisterOpening(flags)
 	case unlock.Testing:

@@ -42,6 +42,9 @@ func (a *app) unlock() *cobra.Command {
 		a.unlockMode(unlock.Closing, "Close the TPM until the next boot",
 			"Extends every PCR that a secret can be sealed to, so that the TPM opens no volume in this boot any more.\nInitial ramdisks do it before they give a shell because something failed.",
 			"  bootseal unlock close"),
+		a.unlockMode(unlock.Rooting, "Say whether the root file system is on the enrolled volume",
+			"For the end of the initial ramdisk: the root file system that was mounted has to be on the volume that\nthe machine was enrolled with it on, as this program opened it. Otherwise it says no, and closes the\nTPM until the next boot.",
+			"  bootseal unlock root /root"),
 	)
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bootseal/bootseal/luks/cryptsetup"
+	"github.com/bootseal/bootseal/node/kept"
 	"github.com/bootseal/bootseal/node/volumes"
 	"github.com/bootseal/bootseal/seal"
 )
@@ -29,7 +30,10 @@ func Record(ctx context.Context, list string, v *cryptsetup.Volume, name string,
 	if err != nil {
 		return err
 	}
-	all.Put(volumes.Volume{UUID: h.UUID, Name: name, Identity: volumes.Identify(key, name, h.UUID), Parent: parent})
+	all.Put(volumes.Volume{
+		UUID: h.UUID, Name: name, Identity: volumes.Identify(key, name, h.UUID), Parent: parent,
+		Root: kept.Allowed("/", "/", h.UUID) == nil,
+	})
 	if err := os.MkdirAll(filepath.Dir(list), 0o755); err != nil {
 		return fmt.Errorf("volume list: %w", err)
 	}

@@ -33,6 +33,8 @@ const (
 	Testing   Mode = "test" // says which token opens it, and changes nothing
 	// Closing closes the TPM until the next boot, before a shell is given.
 	Closing Mode = "close"
+	// Rooting says whether the root file system is on the enrolled volume.
+	Rooting Mode = "root"
 )
 
 // Exit codes, those of every verb.
@@ -96,6 +98,8 @@ func (m Mode) Usage() string {
 		return "test DEVICE [NAME]"
 	case Closing:
 		return "close"
+	case Rooting:
+		return "root DIR"
 	}
 	return "keyscript [KEY]"
 }
@@ -115,7 +119,7 @@ func (c *Config) Run(ctx context.Context, mode Mode, args []string, env Env) int
 	code, err := c.run(ctx, mode, args, env, console)
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrSwapped): // it has been said
+	case errors.Is(err, ErrSwapped), errors.Is(err, ErrOtherRoot): // it has been said
 		code = ExitNo
 	case errors.Is(err, ErrClosed):
 		code = ExitError
@@ -176,6 +180,12 @@ func (c *Config) run(ctx context.Context, mode Mode, args []string, env Env, con
 			return 0, fmt.Errorf("close: %q is too much: it has no arguments", args[0])
 		}
 		return ExitOK, c.close(ctx, env, console)
+	}
+	if mode == Rooting {
+		if len(args) != 1 {
+			return 0, errors.New("root: want the folder where the root file system is mounted")
+		}
+		return ExitOK, c.root(ctx, args[0], env, console)
 	}
 	t, err := c.target(mode, args, env)
 	if err != nil {

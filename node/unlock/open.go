@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Opened, error) {
 		return nil, err
 	}
 	u := &unlocker{Options: o, e: enrollment.Inspect(h)}
-	u.note = &volumes.Note{UUID: h.UUID, Name: o.Name, Device: o.Volume.Path(), Identity: "unknown"}
+	u.note = &volumes.Note{UUID: h.UUID, Name: o.Name, Device: o.Volume.Path(), Identity: volumes.FoundUnknown}
 	u.title = o.Name
 	if u.title == "" {
 		u.title = o.Volume.Path()
@@ -150,7 +150,7 @@ func (u *unlocker) accept(ctx context.Context, passphrase []byte) error {
 		if !u.known.Identity.Equal(volumes.Identify(key, u.known.Name, u.known.UUID)) {
 			return &swappedError{"its volume key is another one"}
 		}
-		u.note.Identity = "same"
+		u.note.Identity = volumes.FoundSame
 	}
 	if u.Trial {
 		return nil

@@ -26,6 +26,8 @@ type Volume struct {
 	// Parent is the Name of the TPM key that its secret is sealed under. Nil: it is not
 	// known, and the one that the volume's tokens name is believed.
 	Parent seal.Name
+	// Root is whether the machine's root file system was on the volume when it was enrolled.
+	Root bool
 }
 
 // List is the machine's enrolled volumes, ascending by UUID.
@@ -52,6 +54,7 @@ type volumeJSON struct {
 	Name     string    `json:"name"`
 	Identity *Identity `json:"identity"`
 	Parent   seal.Name `json:"parent,omitempty"`
+	Root     bool      `json:"root,omitempty"`
 }
 
 // Parse reads a list. It is strict: a field comes once, in its spelling, in its range.
@@ -71,7 +74,7 @@ func Parse(text []byte) (*List, error) {
 		if len(v.Parent) == 0 {
 			v.Parent = nil // "" says as much as nothing
 		}
-		l.Volumes = append(l.Volumes, Volume{UUID: uuid, Name: v.Name, Identity: *v.Identity, Parent: v.Parent})
+		l.Volumes = append(l.Volumes, Volume{UUID: uuid, Name: v.Name, Identity: *v.Identity, Parent: v.Parent, Root: v.Root})
 	}
 	slices.SortFunc(l.Volumes, func(a, b Volume) int { return strings.Compare(a.UUID, b.UUID) })
 	return l, l.check()
@@ -132,7 +135,7 @@ func (l *List) Bytes() ([]byte, error) {
 		return nil, err
 	}
 	for _, v := range l.Volumes {
-		out.Volumes[v.UUID] = volumeJSON{Name: v.Name, Identity: &v.Identity, Parent: v.Parent}
+		out.Volumes[v.UUID] = volumeJSON{Name: v.Name, Identity: &v.Identity, Parent: v.Parent, Root: v.Root}
 	}
 	if len(out.Volumes) != len(l.Volumes) {
 		return nil, errors.New("volume list: a UUID comes twice")

@@ -43,6 +43,15 @@ const (
 	WhyNotTested Why = "not-tested" // cryptsetup could not try it
 )
 
+// Found is what came of holding a volume against the list.
+type Found string
+
+// What was found.
+const (
+	FoundSame    Found = "same"
+	FoundUnknown Found = "unknown" // it is not in the list
+)
+
 // Note is how this boot opened a volume, left for `bootseal status`. Nothing in it is
 // secret, and nothing in it is authenticated: it explains.
 type Note struct {
@@ -62,9 +71,9 @@ type Note struct {
 	// Differences what differs from it, with Why "pcrs".
 	Nearest     string       `json:"nearest,omitempty"`
 	Differences []Difference `json:"differences,omitempty"`
-	// Identity says what came of holding the volume against the list: "same", or "unknown"
-	// for a volume that is not in it. There is no note of a swapped one.
-	Identity string `json:"identity"`
+	// Identity says what came of holding the volume against the list. There is no note of a
+	// swapped one.
+	Identity Found `json:"identity"`
 	// Measured reports whether the identity was extended into PCR 15.
 	Measured bool `json:"measured"`
 }

@@ -67,7 +67,7 @@ func TestIdentitiesDifferByKeyNameAndUUID(t *testing.T) {
 
 func sample() *List {
 	return &List{Volumes: []Volume{
-		{UUID: uuid, Name: "root", Identity: Identity{1, 2, 3}, Parent: append([]byte{0, 0x0B}, make([]byte, 32)...)},
+		{UUID: uuid, Name: "root", Identity: Identity{1, 2, 3}, Parent: append([]byte{0, 0x0B}, make([]byte, 32)...), Root: true},
 		{UUID: other, Name: "data", Identity: Identity{4}},
 	}}
 }
