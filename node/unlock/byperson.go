@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/luks/recoverykey"
@@ -15,8 +16,11 @@ import (
 func (u *unlocker) explain(ctx context.Context) {
 	u.Console.Say("%s: not opened by the TPM: %s", u.title, u.note.Reason)
 	if u.miss != nil {
-		u.compareEvents(ctx)
+		remarks := u.compareEvents(ctx)
 		u.miss.show(u.Console)
+		for _, r := range remarks {
+			u.Console.Detail("%s", r)
+		}
 		u.note.Differences = u.miss.note()
 		if u.miss.nearest != nil {
 			u.note.Nearest = u.miss.nearest.Label
@@ -35,28 +39,29 @@ func (u *unlocker) explain(ctx context.Context) {
 }
 
 // compareEvents looks for the events that differ, as far as there is evidence. That there
-// is none is no error.
-func (u *unlocker) compareEvents(ctx context.Context) {
+// is none is no error, but a remark.
+func (u *unlocker) compareEvents(ctx context.Context) (remarks []string) {
 	if u.Evidence.Log == nil || u.miss.nearest == nil {
-		return
+		return nil
 	}
 	log, err := within(ctx, searchTime, u.Evidence.Log)
 	if err != nil {
-		u.Console.Detail("no event log: %v", err)
-		return
+		return []string{fmt.Sprintf("no event log: %v", err)}
 	}
 	var expected []expect.Boot
 	if u.Evidence.Expected != nil {
-		if expected, err = u.Evidence.Expected(ctx, u.e.UUID); err != nil {
-			u.Console.Detail("no expected events: %v", err)
+		if expected, err = u.Evidence.Expected(ctx, u.e.UUID); errors.Is(err, fs.ErrNotExist) {
+			remarks = append(remarks, "no boot partition has a file of expected events")
+		} else if err != nil {
+			remarks = append(remarks, fmt.Sprintf("no expected events: %v", err))
 		}
 	}
 	explained, err := within(ctx, searchTime, func() ([]pcrMismatch, error) { return u.miss.explain(log, expected), nil })
 	if err != nil {
-		u.Console.Detail("the events: %v", err)
-		return
+		return append(remarks, fmt.Sprintf("the events: %v", err))
 	}
 	u.miss.pcrs = explained
+	return remarks
 }
 
 // byPerson asks for the recovery key, or for any other passphrase.
