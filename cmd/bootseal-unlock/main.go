@@ -25,7 +25,8 @@ const usage = `Usage:
   bootseal-unlock open DEVICE NAME     opens DEVICE as /dev/mapper/NAME
   bootseal-unlock test DEVICE [NAME]   says which token opens DEVICE, and changes nothing
   bootseal-unlock close                closes the TPM until the next boot, before a shell is given
-  bootseal-unlock root DIR             is the root file system at DIR on the enrolled volume?
+  bootseal-unlock root DIR             is the root file system at DIR on the enrolled volume? closes
+                                       the TPM where it is not
   bootseal-unlock --version
 
 The TPM opens the volume if this boot is one that it was enrolled for. Otherwise the console

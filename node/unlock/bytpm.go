@@ -1,6 +1,7 @@
 package unlock
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,12 +54,16 @@ func (u *unlocker) why(why volumes.Why, format string, args ...any) {
 // byToken has the TPM unseal a token's secret, and tries it on the volume.
 func (u *unlocker) byToken(ctx context.Context, c candidate) (*Opened, error) {
 	t := c.token
+	named := c.sealed.Parent.Name
 	if err := u.pinParent(c.sealed); err != nil {
 		u.whyNot(t, err)
 		return nil, nil
 	}
 	secret, err := u.unseal(ctx, c)
 	if err != nil {
+		if u.note.Why == volumes.WhyParent && len(named) > 0 && !bytes.Equal(named, c.sealed.Parent.Name) {
+			u.why(volumes.WhyParent, "token and list name two TPM keys")
+		}
 		return nil, ctx.Err()
 	}
 	defer clear(secret)

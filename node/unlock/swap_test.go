@@ -116,7 +116,7 @@ func TestTheParentIsTheListed(t *testing.T) {
 	if opened, _ := m.unlock(); opened != nil {
 		t.Errorf("note %+v", opened.Note)
 	}
-	m.says("it was sealed by another TPM, or this one was cleared")
+	m.says("bootseal: root: not opened by the TPM: token and list name two TPM keys\n")
 }
 
 func allValues(m *machine) map[int]pcr.Digest {
