@@ -68,6 +68,9 @@ there is no other, a passphrase is asked for.
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			secretmem.Protect()
+			if err := flags.checkInput(flags.oldPINFile); err != nil {
+				return err
+			}
 			tpm, err := a.openTPM()
 			if err != nil {
 				return err

@@ -162,7 +162,24 @@ func (r *enrolled) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
+// checkInput refuses to read several secrets from one standard input.
+func (f *enrollFlags) checkInput(others ...string) error {
+	n := 0
+	for _, path := range append(others, f.keyFile, f.pinFile, f.ownerFile, f.machine.log) {
+		if path == "-" {
+			n++
+		}
+	}
+	if n > 1 {
+		return errors.New("only one thing can come from standard input (-)")
+	}
+	return nil
+}
+
 func (a *app) runEnroll(ctx context.Context, flags *enrollFlags, device string) error {
+	if err := flags.checkInput(); err != nil {
+		return err
+	}
 	tpm, err := a.openTPM()
 	if err != nil {
 		return err

@@ -77,8 +77,12 @@ func (a *app) cleanUp(ctx context.Context, e *enrolling, open *opening) error {
 		return err
 	}
 	e.report.Cleaned = cleaned
-	e.report.note("An enrollment had been cut off; what it left is removed (keyslots %v, tokens %v). If it showed a recovery key, that opens nothing.",
-		cleaned.Keyslots, cleaned.Tokens)
+	if len(cleaned.Keyslots)+len(cleaned.Tokens) == 0 {
+		e.report.note("An enrollment had been cut off before it changed the volume.")
+	} else {
+		e.report.note("An enrollment had been cut off; what it left is removed (keyslots %v, tokens %v). If it showed a recovery key, that opens nothing.",
+			cleaned.Keyslots, cleaned.Tokens)
+	}
 	if e.header, err = e.machine.Volume.Header(); err != nil {
 		return err
 	}
