@@ -48,7 +48,7 @@ type enrollFlags struct {
 	noRecovery, newRecovery     bool
 	pin, force, dryRun          bool
 	sealTo, name                string
-	unmeasured, shell           bool
+	unmeasured, shell, guard    bool
 	signedPolicy, signedPCRs    string
 	systemd                     int
 }
@@ -68,12 +68,14 @@ func (f *enrollFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.shell, "allow-shell", false, "seal for boots that come up with a root shell, as recovery mode does")
 	flags.StringVar(&f.signedPolicy, "signed-policy", "", "public key (PEM): add a token for boots whose PCRs its owner signs, as systemd-measure does")
 	flags.StringVar(&f.signedPCRs, "signed-pcrs", "11", "the PCRs that are signed, with --signed-policy")
+	flags.BoolVar(&f.guard, "rollback-guard", false, "have the TPM count, so that what is retired stays closed also to older copies of the header;\nno stock systemd opens the volume then, only \"bootseal unlock\"")
 	flags.IntVar(&f.systemd, "systemd", 0, "release of the systemd that will read the tokens: 252, 255, 257 (default: the installed one's)")
 	flags.StringVar(&f.name, "name", "", "name under /dev/mapper (default: as it is open, or as in /etc/crypttab)")
 	flags.StringVar(&f.ownerFile, "owner-password-file", "", "file with the password of the TPM's owner hierarchy, if it has one")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	cmd.MarkFlagsMutuallyExclusive("no-recovery-key", "recovery-key-file")
 	cmd.MarkFlagsMutuallyExclusive("no-recovery-key", "new-recovery-key")
+	cmd.MarkFlagsMutuallyExclusive("rollback-guard", "signed-policy")
 	completeWords(cmd, "systemd", "252", "255", "257")
 }
 
@@ -140,6 +142,7 @@ type enrolled struct {
 	Boots           []enrolledBoot  `json:"boots"`
 	Left            []plan.Left     `json:"left,omitempty"`
 	Signed          *signedToken    `json:"signed,omitempty"`
+	RollbackGuard   bool            `json:"rollback_guard,omitempty"`
 	Verified        bool            `json:"verified"` // the TPM gave out the key for the running boot
 	Removed         *enroll.Old     `json:"removed,omitempty"`
 	Cleaned         *enroll.Cleaned `json:"cleaned,omitempty"`
@@ -325,6 +328,7 @@ func matches(b plan.Boot, values pcr.Values) bool {
 // settle decides what is left: the systemd, the name, the recovery key.
 func (a *app) settle(e *enrolling) error {
 	f := e.flags
+	e.req.RollbackGuard, e.report.RollbackGuard = f.guard, f.guard
 	e.req.Release = f.systemd
 	if e.req.Release == 0 {
 		e.req.Release = installedSystemd("/")
@@ -432,7 +436,7 @@ func (e *enrolling) keepSecret(added *enroll.Added) {
 		e.report.note("No secret is kept for reseals: %v. A reseal at a time when no token opens asks for the recovery key.", err)
 		return
 	}
-	if err := kept.Keep(e.machine.TPM, e.machine.State, e.header.UUID, added.Keyslot, added.Secret(), e.req.OwnerAuth); err != nil {
+	if err := kept.Keep(e.machine.TPM, e.machine.State, e.header.UUID, added.Keyslot, added.Secret(), e.machine.OwnerAuth); err != nil {
 		e.report.note("No secret is kept for reseals: %v.", err)
 	}
 }

@@ -52,6 +52,9 @@ func (a *app) printIntent(e *enrolling) {
 		fmt.Fprintf(a.out, "  and those with a signature for PCRs %s (by the key in %s), with PCRs %s as they are\n", r.Signed.PCRs, e.flags.signedPolicy, r.Signed.Beside)
 	}
 	adds := fmt.Sprintf("a keyslot for the TPM, tokens for systemd %d", r.Systemd)
+	if r.RollbackGuard {
+		adds = "a keyslot for the TPM, tokens that \"bootseal unlock\" alone opens, a counter in the TPM"
+	}
 	if e.req.Recovery != nil {
 		adds = "a recovery key, " + adds
 	}

@@ -26,14 +26,14 @@ func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
 	if e.req.Recovery != nil {
 		defer e.req.Recovery.Clear()
 	}
-	if err := a.cleanUp(ctx, e, open); err != nil {
-		return err
-	}
 	if err := a.readAuth(ctx, e); err != nil {
 		return err
 	}
 	defer clear(e.req.PIN)
-	defer clear(e.req.OwnerAuth)
+	defer clear(e.machine.OwnerAuth)
+	if err := a.cleanUp(ctx, e, open); err != nil {
+		return err
+	}
 	if e.flags.noRecovery {
 		if err := e.nameOtherWayIn(open); err != nil {
 			return err
@@ -104,7 +104,7 @@ func (a *app) readAuth(ctx context.Context, e *enrolling) (err error) {
 		if err != nil {
 			return fmt.Errorf("--owner-password-file: %w", err)
 		}
-		e.req.OwnerAuth = bytes.TrimRight(password, "\r\n")
+		e.machine.OwnerAuth = bytes.TrimRight(password, "\r\n")
 	}
 	return nil
 }
@@ -199,5 +199,10 @@ func (a *app) replaceOld(ctx context.Context, e *enrolling, added *enroll.Added)
 		return fmt.Errorf("the volume is enrolled; remove what that replaces: %w", err)
 	}
 	e.report.Removed = &old
+	for _, g := range enroll.Guards(e.now) {
+		if err := enroll.RemoveGuard(e.machine.TPM, g, e.machine.OwnerAuth); err != nil {
+			e.report.note("The former rollback guard's counter at %s stays in the TPM: %v.", g.Index, err)
+		}
+	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/expect"
 	"github.com/bootseal/bootseal/node/state"
+	"github.com/bootseal/bootseal/seal"
+	"github.com/google/go-tpm/tpm2/transport"
 	"github.com/spf13/cobra"
 )
 
@@ -20,6 +24,7 @@ import (
 type unenrollFlags struct {
 	volume   volumeFlags
 	keyFile  string
+	owner    string
 	recovery bool
 	dryRun   bool
 }
@@ -58,6 +63,7 @@ First a passphrase must open a keyslot that stays: asked for, or from --key-file
 	}
 	flags.volume.register(cmd)
 	cmd.Flags().StringVar(&flags.keyFile, "key-file", "", "file with a passphrase of a keyslot that stays; - for standard input (default: ask)")
+	cmd.Flags().StringVar(&flags.owner, "owner-password-file", "", "file with the password of the TPM's owner hierarchy, to remove a rollback guard")
 	cmd.Flags().BoolVar(&flags.recovery, "recovery-key", false, "the recovery key, too")
 	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "say what would be removed, and remove nothing")
 	return cmd
@@ -117,6 +123,7 @@ func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volum
 	if err := a.during("removing", func() error { return enroll.Remove(ctx, m, h, old, open.passphrase) }); err != nil {
 		return err
 	}
+	a.removeGuards(f, enroll.Guards(enrollment.Inspect(h)), r)
 	if err := forgetState(f.volume.state, r.UUID); err != nil {
 		return err
 	}
@@ -131,6 +138,40 @@ func (a *app) takeOff(ctx context.Context, f *unenrollFlags, v *cryptsetup.Volum
 		r.Notes = append(r.Notes, fmt.Sprintf("What was expected of boots stays: %v.", err))
 	}
 	return nil
+}
+
+// removeGuards removes the counters of rollback guards from the TPM. The volume does not
+// need them any more; that they stay costs the TPM a few bytes.
+func (a *app) removeGuards(f *unenrollFlags, guards []seal.Guard, r *unenrolled) {
+	if len(guards) == 0 {
+		return
+	}
+	if err := a.withOwner(f.owner, func(tpm transport.TPM, auth []byte) (err error) {
+		for _, g := range guards {
+			err = errors.Join(err, enroll.RemoveGuard(tpm, g, auth))
+		}
+		return err
+	}); err != nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("The rollback guard's counter at %s stays in the TPM: %v.", guards[0].Index, err))
+	}
+}
+
+// withOwner opens the TPM for what takes the password of its owner hierarchy.
+func (a *app) withOwner(file string, do func(tpm transport.TPM, auth []byte) error) error {
+	var auth []byte
+	if file != "" {
+		password, err := a.secretFile(file)
+		if err != nil {
+			return fmt.Errorf("--owner-password-file: %w", err)
+		}
+		defer clear(password)
+		auth = bytes.TrimRight(password, "\r\n")
+	}
+	tpm, err := a.openTPM()
+	if err != nil {
+		return err
+	}
+	return closeAfter(tpm, do(tpm, auth))
 }
 
 // forgetState removes the volume's folder: the kept secret, and header backups, which have

@@ -24,6 +24,9 @@ type Machine struct {
 	TPM    transport.TPM
 	Volume *cryptsetup.Volume
 	State  string // the state folder
+	// OwnerAuth is the owner hierarchy's password, needed where the TPM has no SRK yet, and
+	// for a rollback guard.
+	OwnerAuth []byte
 	// Failpoint, if it is set, is told the name of each change before and after it is
 	// made, for tests of what a crash leaves.
 	Failpoint func(point string)
@@ -45,8 +48,9 @@ type Request struct {
 	// key and how a PIN is derived.
 	Release int
 	PIN     []byte // empty for none
-	// OwnerAuth is the owner hierarchy's password, needed where the TPM has no SRK yet.
-	OwnerAuth []byte
+	// RollbackGuard makes a counter in the TPM by which what is retired can be closed for
+	// good: see [seal.Guard]. Only `bootseal unlock` opens the tokens then.
+	RollbackGuard bool
 	// Signed, if it is set, adds tokens which open for any values of some PCRs that a key's
 	// owner has signed, beside those for Boots: for boots that nobody can predict here.
 	Signed *seal.Signed
@@ -99,21 +103,38 @@ func Add(ctx context.Context, m *Machine, req Request) (*Added, error) {
 	} else if j != nil {
 		return nil, ErrUnfinished
 	}
-	a := &Added{Recovery: -1, Opened: -1, machine: m, secret: make([]byte, secretSize)}
-	rand.Read(a.secret) // never fails (Go 1.24)
-	texts, err := a.prepare(h, &req)
-	if err != nil {
-		a.Clear()
+	if err := req.check(h, m.Volume.Path()); err != nil {
 		return nil, err
 	}
+	a := &Added{Recovery: -1, Opened: -1, machine: m, secret: make([]byte, secretSize)}
+	rand.Read(a.secret) // never fails (Go 1.24)
 	if err := a.begin(h); err != nil {
 		a.Clear()
 		return nil, err
 	}
-	if err := a.apply(ctx, &req, texts); err != nil {
+	texts, err := a.prepare(h, &req)
+	if err == nil {
+		err = a.apply(ctx, &req, texts)
+	}
+	if err != nil {
 		return nil, a.giveUp(ctx, err, req.Existing)
 	}
 	return a, nil
+}
+
+// check reports what stands in the way of the request.
+func (r *Request) check(h *luks.Header, device string) error {
+	keyslots, tokens := 1, 2
+	if r.Recovery != nil {
+		keyslots, tokens = keyslots+1, tokens+1
+	}
+	if r.Signed != nil {
+		tokens++
+	}
+	if r.Signed != nil && r.RollbackGuard {
+		return errors.New("a rollback guard beside a signed policy closes nothing: what is signed would still open")
+	}
+	return Check(h, device, keyslots, tokens)
 }
 
 // giveUp undoes what was done. A canceled context is no reason not to.
@@ -152,16 +173,9 @@ type texts struct {
 func (a *Added) prepare(h *luks.Header, req *Request) (*texts, error) {
 	slots, ids := freeNumbers(h.Metadata.Keyslots, luks.MaxKeyslots), freeNumbers(h.Metadata.Tokens, luks.MaxTokens)
 	out := new(texts)
-	room := h.Room()
-	need := 1
+	free := h.Room().Bytes - keyslotCost
 	if req.Recovery != nil {
-		need = 2
-	}
-	if err := Check(h, a.machine.Volume.Path(), need, need+1); err != nil {
-		return nil, err
-	}
-	free := room.Bytes - need*keyslotCost
-	if req.Recovery != nil {
+		free -= keyslotCost
 		a.Recovery, slots = slots[0], slots[1:]
 		text, err := (&luks.Recovery{Keyslots: []int{a.Recovery}}).MarshalJSON()
 		if err != nil {
@@ -172,13 +186,18 @@ func (a *Added) prepare(h *luks.Header, req *Request) (*texts, error) {
 		ids = ids[1:]
 	}
 	a.Keyslot = slots[0]
-	auth := req.OwnerAuth
+	auth := a.machine.OwnerAuth
 	if req.Release < luks.Systemd255 {
 		auth = nil // the parent is made at each boot, when nobody types a password
 	}
 	var err error
 	if a.Parent, err = enrollment.ParentFor(a.machine.TPM, req.Release, auth); err != nil {
 		return nil, err
+	}
+	if req.RollbackGuard {
+		if err := a.defineGuard(); err != nil {
+			return nil, err
+		}
 	}
 	if free, err = a.prepareSigned(out, req, len(ids), free); err != nil {
 		return nil, err
@@ -228,11 +247,19 @@ func (a *Added) prepareBoots(out *texts, req *Request, ids []int, free int) erro
 
 // sealFor returns the text of the token with a policy.
 func (a *Added) sealFor(p seal.Policy, req *Request) ([]byte, error) {
+	p.Guard = a.journal.Guard
 	s, err := seal.Seal(a.machine.TPM, seal.Options{
 		Secret: a.secret, Policy: p, PIN: req.PIN, Parent: a.Parent, UnsaltedPIN: enrollment.UnsaltedPIN(req.Release),
 	})
 	if err != nil {
 		return nil, err
+	}
+	if p.Guard != nil {
+		t, err := enrollment.NewGuardedToken(s, a.Keyslot)
+		if err != nil {
+			return nil, err
+		}
+		return t.MarshalJSON()
 	}
 	t, err := enrollment.NewToken(s, a.Keyslot)
 	if err != nil {

@@ -129,12 +129,12 @@ func opens(t *testing.T, m *machine, pin string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := e.Opens(values)
+	ids := e.Fits(values)
 	if len(ids) == 0 {
 		return -1
 	}
-	token := e.Token(ids[0]).SystemdTPM2()
-	s, err := enrollment.Sealed(token, "", values)
+	k := e.Token(ids[0]).Key()
+	s, err := k.Sealed("", values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,10 +147,10 @@ func opens(t *testing.T, m *machine, pin string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Volume.Test(t.Context(), luks.Passphrase(secret), token.Keyslots[0]); err != nil {
+	if err := m.Volume.Test(t.Context(), luks.Passphrase(secret), k.Keyslot); err != nil {
 		t.Fatal(err)
 	}
-	return token.Keyslots[0]
+	return k.Keyslot
 }
 
 // For each systemd, with and without a PIN: what is added opens the volume at this boot
@@ -263,6 +263,56 @@ func TestAddSigned(t *testing.T) {
 	}
 }
 
+// With a rollback guard the tokens are of a type that systemd leaves alone; when the
+// counter moves, none of them opens any more. What is undone leaves no counter.
+func TestAddGuarded(t *testing.T) {
+	m, req := newMachine(t), request(t)
+	req.RollbackGuard = true
+	a, err := enroll.Add(t.Context(), &m.Machine, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Opened != a.Tokens[0] {
+		t.Errorf("opened %d of %v", a.Opened, a.Tokens)
+	}
+	h := header(t, m)
+	e := enrollment.Inspect(h)
+	if _, ok := e.Token(a.Tokens[0]).Token.(*luks.BootsealTPM2); !ok {
+		t.Errorf("%T", e.Token(a.Tokens[0]).Token)
+	}
+	guards := enroll.Guards(e)
+	if len(guards) != 1 {
+		t.Fatalf("%+v", guards)
+	}
+	if old, err := enroll.Own(e, false); err != nil || !slices.Equal(old.Keyslots, []int{a.Keyslot}) || len(old.Tokens) != len(a.Tokens)+1 {
+		t.Errorf("%+v, %v", old, err)
+	}
+	passphrase2, err := enroll.OpenNow(t.Context(), &m.Machine, h, nil)
+	if err != nil || !bytes.Equal(passphrase2, luks.Passphrase(a.Secret())) {
+		t.Errorf("%v", err)
+	}
+	srk, _, err := seal.EnsureSRK(m.TPM, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := seal.AdvanceGuard(m.TPM, srk, guards[0].Next(), nil); err != nil {
+		t.Fatal(err)
+	}
+	var moved *seal.GuardError
+	if _, err := enroll.OpenNow(t.Context(), &m.Machine, h, nil); !errors.As(err, &moved) {
+		t.Errorf("after the counter has moved: %v", err)
+	}
+	if err := a.Undo(t.Context(), nil, passphrase); err != nil {
+		t.Error(err)
+	}
+	if _, err := seal.ReadGuard(m.TPM, srk, guards[0]); !errors.As(err, &moved) || moved.Err == nil {
+		t.Errorf("after undoing: %v", err)
+	}
+	if err := enroll.RemoveGuard(m.TPM, guards[0], nil); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+}
+
 // What is left of a header that only its sequence number has changed.
 func contents(h *luks.Header) any {
 	h.Metadata.Length = 0
@@ -331,6 +381,7 @@ func TestKilledAnywhere(t *testing.T) {
 	m, req := newMachine(t), request(t)
 	before := contents(header(t, m))
 	req.KeyFile = filepath.Join(t.TempDir(), "recovery.key")
+	req.RollbackGuard = true
 	finished := false
 	for n := 1; !finished; n++ {
 		point := dies(m, n, func() {

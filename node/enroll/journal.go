@@ -15,6 +15,7 @@ import (
 	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/state"
+	"github.com/bootseal/bootseal/seal"
 )
 
 const (
@@ -35,6 +36,8 @@ type journal struct {
 	Keyslots []int `json:"keyslots"`
 	// Tokens are those that are being added, as digests of their texts.
 	Tokens []digest `json:"tokens"`
+	// Guard is the counter that was made in the TPM, nil without one.
+	Guard *seal.Guard `json:"guard,omitempty"`
 	// KeyFile is the file that the recovery key is written to.
 	KeyFile     string `json:"key_file,omitempty"`
 	KeyFileHash digest `json:"key_file_sha256,omitzero"`

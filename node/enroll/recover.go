@@ -73,6 +73,12 @@ func (j *journal) undo(ctx context.Context, m *Machine, existing []byte) (*Clean
 		}
 		c.Keyslots = append(c.Keyslots, slot)
 	}
+	if j.Guard != nil && m.TPM != nil {
+		m.at("undo guard")
+		if err := RemoveGuard(m.TPM, *j.Guard, m.OwnerAuth); err != nil {
+			return c, err
+		}
+	}
 	m.at("undo files")
 	if err := j.undoFiles(m, c); err != nil {
 		return c, err

@@ -36,7 +36,7 @@ func Own(e *enrollment.Enrollment, recovery bool) (Old, error) {
 		switch t.Token.(type) {
 		case *luks.Boot:
 			own = append(own, t.ID)
-		case *luks.SystemdTPM2:
+		case *luks.SystemdTPM2, *luks.BootsealTPM2:
 			// Where a removal was cut off, the keyslot is gone and the token for none.
 			if t.Expect != nil && len(t.Token.Slots()) == 0 || isFor(t.Token, named) {
 				old.Tokens = append(old.Tokens, t.ID)
@@ -71,7 +71,8 @@ func isFor(t luks.Token, keyslots []int) bool {
 func sealed(e *enrollment.Enrollment, slot int) bool {
 	k, ok := e.Keyslots[slot]
 	return ok && k.KDF.Type == "pbkdf2" && slices.ContainsFunc(e.Tokens, func(t enrollment.Token) bool {
-		return t.SystemdTPM2() != nil && slices.Contains(t.Token.Slots(), slot)
+		_, own := t.Token.(*luks.BootsealTPM2)
+		return (own || t.SystemdTPM2() != nil) && slices.Contains(t.Token.Slots(), slot)
 	})
 }
 

@@ -41,7 +41,7 @@ func (a *Added) verify(ctx context.Context, req *Request, t *texts) error {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	for _, id := range e.Opens(values) {
+	for _, id := range e.Fits(values) {
 		if slices.Contains(a.Tokens, id) {
 			return a.open(ctx, e.Token(id), values, req.PIN)
 		}
@@ -75,7 +75,7 @@ func readAll(m *Machine, selected map[pcr.Bank]pcr.Selection) (pcr.Values, error
 
 // open has the TPM give out the secret by a token, and tries it on the keyslot.
 func (a *Added) open(ctx context.Context, t *enrollment.Token, values pcr.Values, pin []byte) error {
-	s, err := enrollment.Sealed(t.SystemdTPM2(), "", values)
+	s, err := t.Key().Sealed("", values)
 	if err != nil {
 		return fmt.Errorf("verify token %d: %w", t.ID, err)
 	}
@@ -110,12 +110,12 @@ func OpenNow(ctx context.Context, m *Machine, h *luks.Header, pin []byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range e.Opens(values) {
+	for _, id := range e.Fits(values) {
 		t := e.Token(id)
 		if !isFor(t.Token, own) {
 			continue
 		}
-		s, err := enrollment.Sealed(t.SystemdTPM2(), "the running boot", values)
+		s, err := t.Key().Sealed("the running boot", values)
 		if err != nil {
 			return nil, fmt.Errorf("token %d: %w", id, err)
 		}
@@ -143,8 +143,8 @@ func OpenNow(ctx context.Context, m *Machine, h *luks.Header, pin []byte) ([]byt
 func currentValues(m *Machine, e *enrollment.Enrollment) (pcr.Values, error) {
 	selected := make(map[pcr.Bank]pcr.Selection)
 	for i := range e.Tokens {
-		if s := e.Tokens[i].SystemdTPM2(); s != nil && s.Bank != 0 {
-			selected[s.Bank] = selected[s.Bank].Union(s.PCRs)
+		if k := e.Tokens[i].Key(); k != nil && k.Bank != 0 {
+			selected[k.Bank] = selected[k.Bank].Union(k.PCRs)
 		}
 	}
 	return readAll(m, selected)
