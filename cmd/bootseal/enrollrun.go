@@ -143,7 +143,9 @@ func passphraseSlots(e *enrollment.Enrollment) []int {
 // complete does what belongs to an enrollment besides the header, and shows the
 // recovery key.
 func (a *app) complete(ctx context.Context, e *enrolling, added *enroll.Added) error {
-	err := enroll.Record(ctx, e.flags.volume.list, e.machine.Volume, e.report.Name, e.req.Existing, added.Parent.Name)
+	passphrase := luks.Passphrase(added.Secret()) // which takes no second to derive, as a person's does
+	defer clear(passphrase)
+	err := enroll.Record(ctx, e.flags.volume.list, e.machine.Volume, e.report.Name, passphrase, added.Parent.Name)
 	if err != nil {
 		return err
 	}
