@@ -95,7 +95,7 @@ func TestPowerCuts(t *testing.T) {
 	before, err := os.ReadFile(m.volume.Path())
 	m.check(err)
 	took := time.Second
-	const cuts = 8
+	const cuts = 5
 	for i := range cuts {
 		m.boot(m.log)
 		cmd := m.keyscript(socket, dir)
