@@ -291,8 +291,8 @@ func (v *Volume) rank(tokens []own, boots []Boot, commit bool, p *Plan) []wanted
 			p.drop(t, "it was retired")
 		case t.former != "":
 			p.drop(t, t.former)
-		case !t.usable && commit:
-			p.drop(t, "the TPM has another storage key than it was sealed under")
+		case !t.usable && (commit || t.pending):
+			p.drop(t, "this TPM does not take it")
 		case commit:
 			p.drop(t, "no way to boot leads to it any more")
 		case t.pending:

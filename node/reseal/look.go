@@ -1,7 +1,6 @@
 package reseal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -166,48 +165,35 @@ func (r *run) hasKeyslot(slot int) error {
 	return nil
 }
 
-// lookAtParent tells tokens that this TPM made from those of another one, or of a time
-// before it was cleared.
+// lookAtParent tells tokens that this TPM takes from those of another one, of a time before
+// it was cleared, and from damaged ones: it has the TPM load each object once.
 func (r *run) lookAtParent() {
-	type known struct {
-		name seal.Name
-		err  error
-	}
-	keys := map[string]known{}
-	name := func(p seal.Parent) (seal.Name, error) {
-		at := p.Handle.String() + string(p.Template)
-		if k, ok := keys[at]; ok {
-			return k.name, k.err
-		}
-		var have seal.Parent
-		var err error
-		if p.Template != "" {
-			have, err = seal.MakeParent(r.TPM, nil, p.Template)
-		} else {
-			have, err = seal.ReadParent(r.TPM, p.Handle)
-		}
-		keys[at] = known{have.Name, err}
-		return have.Name, err
-	}
+	tried := map[string]bool{}
 	r.volume.Usable = func(k *enrollment.Key) bool {
-		p := k.Parent
-		want := p.Name
-		if len(want) == 0 {
-			want = r.Request.Parent
-		}
-		if r.Release != 0 && r.Release < luks.Systemd255 && p.Template == "" && k.Guard == nil || r.dead(k) {
+		if r.Release != 0 && r.Release < luks.Systemd255 && k.Parent.Template == "" && k.Guard == nil || r.dead(k) {
 			return false // that systemd does not open it, or nothing does any more
 		}
-		if len(want) == 0 {
-			return true // nothing is known of it
+		object := string(k.Object.Private) + string(k.Object.Public)
+		takes, known := tried[object]
+		if !known {
+			takes = r.takes(k)
+			tried[object] = takes
 		}
-		have, err := name(p)
-		var gone *seal.ParentError
-		if errors.As(err, &gone) {
-			return false
-		}
-		return err != nil || bytes.Equal(have, want)
+		return takes
 	}
+}
+
+// takes has the TPM load a token's object. One that the TPM gives no answer about, as in
+// lockout, is believed to be good.
+func (r *run) takes(k *enrollment.Key) bool {
+	p := k.Parent
+	if len(p.Name) == 0 {
+		p.Name = r.Request.Parent
+	}
+	err := seal.Takes(r.TPM, &seal.Sealed{Parent: p, Public: k.Object.Public, Private: k.Object.Private})
+	var parent *seal.ParentError
+	var foreign *seal.ForeignError
+	return !errors.As(err, &parent) && !errors.As(err, &foreign)
 }
 
 // plan decides.

@@ -159,9 +159,6 @@ func TestClearedTPM(t *testing.T) {
 		n.replaceTPM()
 		before := n.seqID()
 		req := request(t, boots.Second, boots.Second)
-		if o.release == luks.Systemd252 { // the token does not have its Name
-			req.Parent = seal.Name("\x00\x0bsomebody else")
-		}
 		_, err := reseal.Run(t.Context(), n.Machine, req)
 		if !errors.Is(err, reseal.ErrNoSecret) || n.seqID() != before {
 			t.Errorf("%+v: %v", o, err)
@@ -173,6 +170,30 @@ func TestClearedTPM(t *testing.T) {
 		}
 		n.mustOpen("sealed to the cleared TPM", "", boots.Second)
 	}
+}
+
+// A damaged object is sealed again, before a boot needs it.
+func TestDamagedObject(t *testing.T) {
+	n := newNode(t, options{})
+	n.run(request(t, boots.Second, boots.Upgraded))
+	damaged := n.inspect().Token(3)
+	s := damaged.SystemdTPM2()
+	s.Shards[0].Private[50] ^= 1
+	text, err := s.For(luks.Systemd257)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Volume.ReplaceToken(t.Context(), 3, text); err != nil {
+		t.Fatal(err)
+	}
+	if n.opens(boots.Upgraded, "") {
+		t.Fatal("it is not damaged")
+	}
+	n.boot(boots.Second)
+	if r := n.run(request(t, boots.Second, boots.Upgraded)); len(r.Added) != 1 || len(r.Plan.Drop) != 1 {
+		t.Errorf("%+v", r.Plan)
+	}
+	n.mustOpen("sealed again", "", boots.Second, boots.Upgraded)
 }
 
 // replaceTPM puts another TPM into the machine, which has booted the same.

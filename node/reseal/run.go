@@ -128,8 +128,8 @@ type run struct {
 // lockWait is how long another run is waited for.
 const lockWait = time.Minute
 
-// Run plans, and carries the plan out. Where nothing is to be done nothing is written,
-// and the TPM is asked for PCR values alone.
+// Run plans, and carries the plan out. Where nothing is to be done nothing is written, and
+// the TPM is asked only for PCR values and whether it takes the tokens' objects.
 //
 // An error before the first change has changed nothing; one after it leaves a volume that
 // opens as before, at least, and the next run goes on from there.
