@@ -32,7 +32,7 @@ installkernel() {
 
 # called by dracut
 install() {
-    inst_multiple cryptsetup grep mkdir /usr/lib/bootseal/bootseal-unlock
+    inst_multiple cryptsetup mkdir umount /usr/lib/bootseal/bootseal-unlock
     inst_simple /etc/bootseal/volumes.json
     mkdir -p "${initdir}/etc/bootseal"
     volumes > "${initdir}/etc/bootseal/names"
@@ -43,5 +43,6 @@ install() {
     else
         inst_hook initqueue/settled 10 "$moddir/settled.sh"
     fi
+    inst_hook emergency 10 "$moddir/emergency.sh"
     dracut_need_initqueue
 }
