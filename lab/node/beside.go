@@ -141,7 +141,7 @@ func sideBySide(columns []*column, width, height int) []string {
 	each := (width-3*(len(columns)-1))/len(columns) - 1
 	cells := make([][]string, len(columns))
 	for i, c := range columns {
-		cell := append(fold(c.title, each)[:1], strings.Repeat("─", each))
+		cell := append([]string{shortened(c.title, each)}, strings.Repeat("─", each))
 		var body []string
 		for _, l := range c.lines {
 			body = append(body, fold(l, each)...)

@@ -14,8 +14,13 @@ import (
 	"github.com/bootseal/bootseal/pcr"
 )
 
-// heard takes a line of the node's console.
-func (s *story) heard(line string, _ time.Duration) { s.tellLine(line) }
+// heard takes a line of the node's console. What is longer than a terminal is wide is GRUB's, which
+// draws menus by sending the cursor about.
+func (s *story) heard(line string, _ time.Duration) {
+	if len(line) <= 100 {
+		s.tellLine(line)
+	}
+}
 
 func (s *story) tellLine(line string) {
 	if s.l.watch != nil {

@@ -50,7 +50,7 @@ func main() {
 	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
 	flag.IntVar(&f.atATime, "j", 1, "`scenarios` that run at a time; each takes a processor and 1 GiB")
-	flag.DurationVar(&f.patience, "patience", 10*time.Minute, "`time` that a node may take to do what is waited for")
+	flag.DurationVar(&f.patience, "patience", 20*time.Minute, "`time` that a node may take to do what is waited for")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()

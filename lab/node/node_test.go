@@ -154,6 +154,9 @@ func TestSideBySide(t *testing.T) {
 			t.Errorf("row %d is %q, want %q", i, rows[i], want[i])
 		}
 	}
+	if got := shortened("a b c", 4); got != "a b …" {
+		t.Errorf("%q", got)
+	}
 	if got := printable("a\x1b[2Jb\x00\ufffd"); got != "a[2Jb" {
 		t.Errorf("%q", got)
 	}

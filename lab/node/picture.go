@@ -35,7 +35,7 @@ func picture(columns []*column) []byte {
 func drawConsole(out *bytes.Buffer, c *column, x, height int) {
 	name, title, _ := strings.Cut(c.title, ": ")
 	fmt.Fprintf(out, `<text x="%d" y="22" font-weight="bold" fill="#1f2328">%s</text>`+"\n", x, escape(name))
-	fmt.Fprintf(out, `<text x="%d" y="38" font-size="10" fill="#59636e">%s</text>`+"\n", x, escape(fold(title, 78)[0]))
+	fmt.Fprintf(out, `<text x="%d" y="38" font-size="10" fill="#59636e">%s</text>`+"\n", x, escape(shortened(title, 76)))
 	fmt.Fprintf(out, `<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="#0d1117"/>`+"\n", x, titleHeight, consoleWidth, pictureLines*lineHeight+16)
 	var lines []string
 	for _, l := range c.lines {
@@ -52,6 +52,15 @@ func drawConsole(out *bytes.Buffer, c *column, x, height int) {
 		fmt.Fprintf(out, `<text x="%d" y="%d" fill="%s" xml:space="preserve">%s</text>`+"\n", x+10, titleHeight+20+i*lineHeight, color, escape(l))
 	}
 	fmt.Fprintf(out, `<text x="%d" y="%d" font-weight="bold" fill="#1f2328">%s</text>`+"\n", x, height-14, escape(c.verdict))
+}
+
+// shortened is the beginning of a line that is longer.
+func shortened(line string, width int) string {
+	first := fold(line, width)[0]
+	if first == line {
+		return line
+	}
+	return first[:strings.LastIndexByte(first, ' ')+1] + "…"
 }
 
 func escape(text string) string {

@@ -220,7 +220,10 @@ func (s *story) locked(ts *testscript.TestScript, _ []string) error {
 		if s.node.agent.bootCount() > s.boots {
 			return false, fmt.Errorf("the disk opened, and it had to stay locked; the console's last lines:\n%s", s.node.console.lastLines(15))
 		}
-		_, found := s.node.console.find(prompt)
+		asked, found := s.node.console.find(prompt)
+		if found {
+			s.tellLine(asked)
+		}
 		return found, nil
 	})
 }
