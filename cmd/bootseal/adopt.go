@@ -109,7 +109,7 @@ func (a *app) adoptDevice(ctx context.Context, ad *adopting, device string) erro
 	if len(ad.old) == 0 {
 		return errors.New("there is no token of clevis or systemd-cryptenroll on it that keeps a passphrase: `bootseal enroll` takes one that you know")
 	}
-	_, is := enroll.Enrolled(ad.now)
+	is := isEnrolled(ad.now)
 	if is && !ad.flags.removeOld {
 		return errors.New("it is taken over already; what is old is still there: --remove-old removes it")
 	}

@@ -196,7 +196,7 @@ func (a *app) enrollDevice(ctx context.Context, e *enrolling, device string) err
 	if err := a.examine(ctx, e, device); err != nil {
 		return fmt.Errorf("enroll %s: %w", device, err)
 	}
-	if _, is := enroll.Enrolled(e.now); is && !e.flags.force {
+	if isEnrolled(e.now) && !e.flags.force {
 		return fmt.Errorf("enroll %s: %w", device, enroll.ErrEnrolled)
 	}
 	if err := a.decide(e); err != nil {

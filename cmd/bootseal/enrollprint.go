@@ -58,7 +58,11 @@ func (a *app) printIntent(e *enrolling) {
 	if e.req.Recovery != nil {
 		adds = "a recovery key, " + adds
 	}
-	fmt.Fprintf(a.out, "\nAdds %s. Changes nothing that is there.\n\n", adds)
+	fmt.Fprintf(a.out, "\nAdds %s. Changes nothing that is there.\n", adds)
+	if e.flags.force && isEnrolled(e.now) {
+		fmt.Fprintln(a.out, "Then removes what the last enrollment has put there.")
+	}
+	fmt.Fprintln(a.out)
 }
 
 // printEnrolled says what was done.

@@ -63,6 +63,11 @@ func (a *app) carryOut(ctx context.Context, e *enrolling, open *opening) error {
 	return a.replaceOld(ctx, e, added)
 }
 
+func isEnrolled(e *enrollment.Enrollment) bool {
+	_, is := enroll.Enrolled(e)
+	return is
+}
+
 // lockVolume keeps other runs from changing the volume. It waits for one that is at work.
 func lockVolume(ctx context.Context, root, uuid string) (unlock func(), err error) {
 	waiting, stop := context.WithTimeout(ctx, time.Minute)
@@ -157,7 +162,7 @@ func (a *app) complete(ctx context.Context, e *enrolling, added *enroll.Added) e
 
 // unlist takes the volume out of the machine's list again, if it was not enrolled before.
 func (e *enrolling) unlist() error {
-	if _, is := enroll.Enrolled(e.now); is {
+	if isEnrolled(e.now) {
 		return nil
 	}
 	return enroll.Forget(e.flags.volume.list, e.header.UUID)
@@ -185,7 +190,7 @@ func (e *enrolling) fill(added *enroll.Added) {
 // replaceOld removes, where an enrollment is made anew, what the new one replaces: the
 // keyslot and tokens that bootseal had.
 func (a *app) replaceOld(ctx context.Context, e *enrolling, added *enroll.Added) error {
-	if _, is := enroll.Enrolled(e.now); !is {
+	if !isEnrolled(e.now) {
 		return nil
 	}
 	old, err := enroll.Own(e.now, false)

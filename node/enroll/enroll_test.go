@@ -40,9 +40,10 @@ type machine struct {
 	tpm *vtpmtest.TPM
 }
 
-// volumes are formatted once a test, and copied.
+// newMachine formats a volume and boots the TPM. A test calls it once.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
+	t.Parallel() // most of the time goes into waiting for cryptsetup and the disk
 	tool, err := cryptsetup.Find(t.Context())
 	if errors.Is(err, cryptsetup.ErrMissing) {
 		t.Skip(err)

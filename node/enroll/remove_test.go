@@ -34,9 +34,9 @@ func added(t *testing.T, m *machine, req enroll.Request) *enroll.Added {
 // Killed at any moment of a removal, and then done again: all is gone that bootseal put
 // there, and nothing else.
 func TestRemoveKilledAnywhere(t *testing.T) {
+	m, req := newMachine(t), request(t)
+	before := contents(header(t, m))
 	for n := 1; ; n++ {
-		m, req := newMachine(t), request(t)
-		before := contents(header(t, m))
 		added(t, m, req)
 		remove := func() {
 			h := header(t, m)
