@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("SWTPM", swtpm)
 			e.Setenv("PCRSIG", pcrsig)
 			e.Setenv("HOOK", hook)
+			e.Defer(func() { endTPMs(e.WorkDir) })
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -88,6 +89,17 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})
+}
+
+// endTPMs ends what a script left serving with "vtpm socket --daemon", also one that failed.
+func endTPMs(dir string) {
+	controls, _ := filepath.Glob(filepath.Join(dir, "*.ctrl")) // the pattern is right
+	for _, path := range controls {
+		if conn, err := net.Dial("unix", path); err == nil {
+			conn.Write([]byte{0, 0, 0, 3}) // SHUTDOWN
+			conn.Close()
+		}
+	}
 }
 
 // waitSocket waits until somebody serves at a unix socket: waitsocket PATH.
