@@ -14,7 +14,6 @@ import (
 	"github.com/bootseal/bootseal/luks/recoverykey"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/plan"
-	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/seal"
 	"github.com/google/go-tpm/tpm2/transport"
 )
@@ -273,14 +272,7 @@ func (a *Added) sealFor(p seal.Policy, req *Request) ([]byte, error) {
 
 // begin writes the journal: from now on there is something to clean up.
 func (a *Added) begin(h *luks.Header) error {
-	if _, err := state.Make(a.machine.State, h.UUID); err != nil {
-		return err
-	}
-	path, err := journalPath(a.machine.State, h.UUID)
-	if err != nil {
-		return err
-	}
-	a.journal = &journal{Version: journalVersion, UUID: h.UUID, path: path}
+	a.journal = &journal{Version: journalVersion, UUID: h.UUID, root: a.machine.State}
 	for slot := range h.Metadata.Keyslots {
 		a.journal.Before = append(a.journal.Before, slot)
 	}

@@ -6,13 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
-	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/seal"
@@ -42,7 +38,7 @@ type journal struct {
 	KeyFile     string `json:"key_file,omitempty"`
 	KeyFileHash digest `json:"key_file_sha256,omitzero"`
 
-	path string
+	root string // the state folder
 }
 
 // digest is the SHA-256 of a text, in hex.
@@ -61,27 +57,12 @@ func (d *digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// journalPath returns where the volume's journal is.
-func journalPath(root, uuid string) (string, error) {
-	dir, err := state.Folder(root, uuid)
-	return filepath.Join(dir, journalName), err
-}
-
 // readJournal returns the volume's journal, nil if there is none.
 func readJournal(root, uuid string) (*journal, error) {
-	path, err := journalPath(root, uuid)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
+	text, err := state.Read(root, uuid, journalName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the journal of an enrollment: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxJournal+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the journal of an enrollment: %w", err)
 	}
@@ -90,9 +71,9 @@ func readJournal(root, uuid string) (*journal, error) {
 		err = fmt.Errorf("it is of volume %q", j.UUID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the journal of an enrollment: %s: %w", path, err)
+		return nil, fmt.Errorf("read the journal of an enrollment: %s of %s: %w", journalName, uuid, err)
 	}
-	j.path = path
+	j.root = root
 	return j, nil
 }
 
@@ -120,11 +101,7 @@ func parseJournal(text []byte) (*journal, error) {
 
 // write brings the journal to disk, whole.
 func (j *journal) write() error {
-	text, err := json.MarshalIndent(j, "", "  ")
-	if err == nil {
-		err = atomicfile.Write(j.path, append(text, '\n'), 0o600)
-	}
-	if err != nil {
+	if err := state.Write(j.root, j.UUID, journalName, j); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	return nil
@@ -132,7 +109,7 @@ func (j *journal) write() error {
 
 // remove ends the enrollment.
 func (j *journal) remove() error {
-	if err := atomicfile.Remove(j.path); err != nil {
+	if err := state.Remove(j.root, j.UUID, journalName); err != nil {
 		return fmt.Errorf("remove the journal: %w", err)
 	}
 	return nil

@@ -16,12 +16,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
-	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/pcr"
@@ -51,21 +47,13 @@ type file struct {
 // what was kept before. It does not ask whether it may: see [Allowed]. ownerAuth is
 // needed only where the TPM has no SRK yet.
 func Keep(tpm transport.TPM, root, uuid string, keyslot int, secret, ownerAuth []byte) error {
-	dir, err := state.Make(root, uuid)
-	if err != nil {
-		return err
-	}
 	sealed, err := seal.Seal(tpm, seal.Options{
 		Secret: secret, Policy: seal.Policy{Bank: pcr.SHA256, Branches: []seal.Branch{{Label: "this machine"}}}, OwnerAuth: ownerAuth,
 	})
 	if err != nil {
 		return fmt.Errorf("keep the secret: %w", err)
 	}
-	text, err := json.MarshalIndent(file{version, uuid, keyslot, sealed}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("keep the secret: %w", err)
-	}
-	if err := atomicfile.Write(filepath.Join(dir, fileName), append(text, '\n'), 0o600); err != nil {
+	if err := state.Write(root, uuid, fileName, file{version, uuid, keyslot, sealed}); err != nil {
 		return fmt.Errorf("keep the secret: %w", err)
 	}
 	return nil
@@ -97,31 +85,17 @@ func Has(root, uuid string) (keyslot int, err error) {
 
 // Remove forgets what is kept, if anything is.
 func Remove(root, uuid string) error {
-	dir, err := state.Folder(root, uuid)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Remove(filepath.Join(dir, fileName)); err != nil {
+	if err := state.Remove(root, uuid, fileName); err != nil {
 		return fmt.Errorf("forget the kept secret: %w", err)
 	}
 	return nil
 }
 
 func read(root, uuid string) (*file, error) {
-	dir, err := state.Folder(root, uuid)
-	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, fileName)
-	f, err := os.Open(path)
+	text, err := state.Read(root, uuid, fileName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNone
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the kept secret: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the kept secret: %w", err)
 	}
@@ -130,7 +104,7 @@ func read(root, uuid string) (*file, error) {
 		err = fmt.Errorf("it is of volume %q", k.UUID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the kept secret: %s: %w", path, err)
+		return nil, fmt.Errorf("read the kept secret: %s of %s: %w", fileName, uuid, err)
 	}
 	return k, nil
 }

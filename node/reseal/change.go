@@ -114,7 +114,7 @@ func (r *run) begin(ctx context.Context) error {
 	for _, s := range r.volume.Former {
 		j.Steps = append(j.Steps, Step{Do: "kill", Token: -1, Keyslot: s})
 	}
-	if err := r.effect("journal", func() error { return writeRecord(r.State, r.UUID, journalName, j) }); err != nil {
+	if err := r.effect("journal", func() error { return state.Write(r.State, r.UUID, journalName, j) }); err != nil {
 		return err
 	}
 	r.journal = j
@@ -132,7 +132,7 @@ func (r *run) remember() error {
 		if !slices.ContainsFunc(boots, func(b Retired) bool { return b.Text == r.Retire }) {
 			boots = append(boots, Retired{r.Retire, time.Now().UTC()})
 			err := r.effect("retired boots", func() error {
-				return writeRecord(r.State, r.UUID, retiredName, retired{recordVersion, boots})
+				return state.Write(r.State, r.UUID, retiredName, retired{recordVersion, boots})
 			})
 			if err != nil {
 				return err
@@ -148,5 +148,5 @@ func (r *run) remember() error {
 			p.Hashes = append(p.Hashes, t.hash)
 		}
 	}
-	return r.effect("pending tokens", func() error { return writeRecord(r.State, r.UUID, pendingName, p) })
+	return r.effect("pending tokens", func() error { return state.Write(r.State, r.UUID, pendingName, p) })
 }

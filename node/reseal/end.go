@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/bootseal/bootseal/node/enrollment"
+	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/pcr"
 )
 
@@ -21,10 +22,10 @@ func (r *run) end() error {
 		return nil // the next run goes on
 	}
 	// The backup has keys: it must not stay behind without a journal that tells of it.
-	if err := r.effect("remove the backup", func() error { return removeRecord(r.State, r.UUID, backupName) }); err != nil {
+	if err := r.effect("remove the backup", func() error { return state.Remove(r.State, r.UUID, backupName) }); err != nil {
 		return err
 	}
-	return r.effect("close the journal", func() error { return removeRecord(r.State, r.UUID, journalName) })
+	return r.effect("close the journal", func() error { return state.Remove(r.State, r.UUID, journalName) })
 }
 
 // endPending forgets pending tokens that are gone, and after a commit the running boot's.
@@ -60,8 +61,8 @@ func (r *run) endPending() error {
 	}
 	return r.effect("settle pending tokens", func() error {
 		if len(left.Hashes) == 0 {
-			return removeRecord(r.State, r.UUID, pendingName)
+			return state.Remove(r.State, r.UUID, pendingName)
 		}
-		return writeRecord(r.State, r.UUID, pendingName, left)
+		return state.Write(r.State, r.UUID, pendingName, left)
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/plan"
+	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
 )
@@ -86,7 +87,7 @@ func (r *run) defineGuard() error {
 		if err != nil {
 			return err
 		}
-		if err := writeRecord(r.State, r.UUID, guardName, guardRecord{recordVersion, g}); err != nil {
+		if err := state.Write(r.State, r.UUID, guardName, guardRecord{recordVersion, g}); err != nil {
 			return errors.Join(err, seal.RemoveGuard(r.TPM, srk, g, r.OwnerAuth))
 		}
 		r.volume.Guard, r.count = &g, g.Value

@@ -4,14 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/pcr"
 )
@@ -24,8 +20,6 @@ const (
 	retiredName = "retired.json"
 
 	recordVersion = 1
-	// maxRecord bounds such a file, in bytes. A journal has at most 32 tokens.
-	maxRecord = 256 << 10
 )
 
 // Journal is what a run is doing. It is there from before the first change until after
@@ -117,55 +111,22 @@ func Restore(root, uuid, text string) (bool, error) {
 	case len(after) == len(before):
 		return false, nil
 	case len(after) == 0:
-		return true, removeRecord(root, uuid, retiredName)
+		return true, state.Remove(root, uuid, retiredName)
 	}
-	return true, writeRecord(root, uuid, retiredName, retired{recordVersion, after})
+	return true, state.Write(root, uuid, retiredName, retired{recordVersion, after})
 }
 
 // readRecord reads a file and checks its version.
 func readRecord(root, uuid, name string, into any, version *int) error {
-	dir, err := state.Folder(root, uuid)
+	text, err := state.Read(root, uuid, name)
 	if err != nil {
 		return err
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
-	switch {
-	case err != nil:
-		return err
-	case len(text) > maxRecord:
-		return fmt.Errorf("%s: more than %d bytes", f.Name(), maxRecord)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s: %w", f.Name(), err)
+		return fmt.Errorf("%s of %s: %w", name, uuid, err)
 	}
 	if *version != recordVersion {
-		return fmt.Errorf("%s: version %d: want %d; a newer bootseal wrote it", f.Name(), *version, recordVersion)
+		return fmt.Errorf("%s of %s: version %d: want %d; a newer bootseal wrote it", name, uuid, *version, recordVersion)
 	}
 	return nil
-}
-
-// writeRecord writes a file whole, and brings it to disk.
-func writeRecord(root, uuid, name string, v any) error {
-	dir, err := state.Make(root, uuid)
-	if err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(filepath.Join(dir, name), append(text, '\n'), 0o600)
-}
-
-func removeRecord(root, uuid, name string) error {
-	dir, err := state.Folder(root, uuid)
-	if err != nil {
-		return err
-	}
-	return atomicfile.Remove(filepath.Join(dir, name))
 }

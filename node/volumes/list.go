@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/bootseal/bootseal/internal/atomicfile"
+	"github.com/bootseal/bootseal/internal/bounded"
 	"github.com/bootseal/bootseal/seal"
 )
 
@@ -145,7 +144,7 @@ func (l *List) Bytes() ([]byte, error) {
 
 // Read reads a list. Where there is no file it is empty, and the error is nil.
 func Read(path string) (*List, error) {
-	text, err := readFile(path)
+	text, err := bounded.ReadFile(path, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return new(List), nil
 	}
@@ -201,23 +200,6 @@ func (l *List) Remove(uuid string) bool {
 	before := len(l.Volumes)
 	l.Volumes = slices.DeleteFunc(l.Volumes, func(v Volume) bool { return v.UUID == uuid })
 	return len(l.Volumes) < before
-}
-
-// readFile reads a file of at most maxSize bytes.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxSize {
-		return nil, fmt.Errorf("%s: more than %d bytes", path, maxSize)
-	}
-	return text, nil
 }
 
 func indented(v any) ([]byte, error) {

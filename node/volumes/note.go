@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bootseal/bootseal/internal/atomicfile"
+	"github.com/bootseal/bootseal/internal/bounded"
 	"github.com/bootseal/bootseal/pcr"
 )
 
@@ -114,7 +115,7 @@ func ReadNote(dir, uuid string) (*Note, error) {
 		return nil, fmt.Errorf("note about volume %.80q: that is no UUID", uuid)
 	}
 	path := filepath.Join(dir, uuid+".json")
-	text, err := readFile(path)
+	text, err := bounded.ReadFile(path, maxSize)
 	if err != nil {
 		return nil, err
 	}
