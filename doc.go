@@ -16,6 +16,7 @@
 //	luks/recoverykey       keys that people write down
 //	node/adopt             opens volumes by the tokens of clevis and systemd-cryptenroll
 //	node/enroll            puts a volume's key into a TPM, and takes it out: all or nothing
+//	node/offline           what of the boot files was changed while the node was off
 //	node/plan              which PCRs to seal to, and which tokens a volume should have
 //	node/reseal            carries plans out, crash-safe: reseal, commit, retire
 //	node/state             the folder with what belongs to a node's volumes

@@ -25,7 +25,8 @@ type resealFlags struct {
 	volume  volumeFlags
 
 	keyFile, pinFile, ownerFile string
-	unmeasured, shell           bool
+	unmeasured, shell, offline  bool
+	bootID                      string
 	sealTo                      string
 	systemd                     int
 	commit, dryRun              bool
@@ -42,6 +43,8 @@ func (f *resealFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.pinFile, "pin-file", "", "file with the PIN, - for standard input (default: ask if there is one)")
 	flags.StringVar(&f.ownerFile, "owner-password-file", "", "file with the password of the TPM's owner hierarchy, if it has one")
 	flags.StringVar(&f.sealTo, "seal-to", "", "other PCRs than so far, as 4,7,9")
+	flags.BoolVar(&f.offline, "accept-offline-changes", false, "seal for boot files, too, that were changed while this machine was off")
+	flags.StringVar(&f.bootID, "boot-id", "", "identifier of the running boot (default: the kernel's; with --esp: none)")
 	flags.BoolVar(&f.unmeasured, "allow-unmeasured-initrd", false, "seal though anybody who writes to the boot partition can replace the initial ramdisk")
 	flags.BoolVar(&f.shell, "allow-shell", false, "seal for boots that come up with a root shell, as recovery mode does")
 	flags.IntVar(&f.systemd, "systemd", 0, "release of the systemd that will read the tokens: 252, 255, 257 (default: as so far)")
@@ -112,6 +115,17 @@ func (a *app) runReseal(ctx context.Context, flags *resealFlags, devices []strin
 	req, err := a.resealRequest(flags, m, p)
 	if err != nil {
 		return err
+	}
+	files, err := lookAtBootFiles(flags, m, p, devices)
+	if err != nil {
+		return err
+	}
+	req.BootFiles = files.now
+	// Before anything else: what is new now is this system's doing, whatever cuts the run off.
+	if !flags.dryRun {
+		if err := files.write(flags.volume.state); err != nil {
+			m.note("What there is to boot from was not written down: %v.", err)
+		}
 	}
 	defer clear(req.OwnerAuth)
 	tpm, err := a.openTPM()

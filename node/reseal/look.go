@@ -210,6 +210,7 @@ func (r *run) plan() error {
 		r.Bank, r.PCRs = c.Bank, c.PCRs
 	}
 	r.boots, r.left = plan.Boots(r.Prediction, r.choice)
+	r.leaveChanged()
 	r.volume.PIN = slices.ContainsFunc(own, func(k *enrollment.Key) bool { return k.PIN })
 	if r.volume.TokenSize == 0 {
 		r.volume.TokenSize = tokenSize
@@ -223,6 +224,18 @@ func (r *run) plan() error {
 	r.Plan.Left = append(r.Plan.Left, r.left...)
 	r.judge()
 	return nil
+}
+
+// leaveChanged leaves out the boots with something that came up while the machine was off.
+func (r *run) leaveChanged() {
+	r.boots = slices.DeleteFunc(r.boots, func(b plan.Boot) bool {
+		what := r.BootFiles.Refuse(b.Log)
+		if what != "" {
+			r.left = append(r.left, plan.Left{Label: b.Label, Reason: fmt.Sprintf("%s was changed while this machine was off. "+
+				"If that was you: bootseal reseal --accept-offline-changes", what)})
+		}
+		return what != ""
+	})
 }
 
 func (r *run) makePlan() (err error) {

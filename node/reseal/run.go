@@ -10,6 +10,7 @@ import (
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/luks/cryptsetup"
+	"github.com/bootseal/bootseal/node/offline"
 	"github.com/bootseal/bootseal/node/plan"
 	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/pcr"
@@ -47,6 +48,9 @@ type Request struct {
 	// Parent is the Name of the TPM key that the volume's secret is known to be sealed
 	// under; nil where it is not known.
 	Parent seal.Name
+	// BootFiles tells boots with something that was changed while the machine was off: they
+	// are not sealed to. nil tells none.
+	BootFiles *offline.Record
 	// Commit drops what the running boot, which worked, shows to be over.
 	Commit bool
 	// Retire is a text in the names of the boots that are not to open the volume any more;
