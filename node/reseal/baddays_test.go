@@ -187,6 +187,31 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// The boot partition is full: the volume is sealed all the same, and only the file that
+// explains refused boots is not written.
+func TestFullBootPartition(t *testing.T) {
+	n := newNode(t, options{})
+	if err := os.MkdirAll(n.Expect, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("bootseal-test", n.Expect, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("mounting a small tmpfs takes root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(n.Expect, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(n.Expect, "kernel"), make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("filling it: %v", err)
+	}
+	r := n.run(request(t, boots.Second, boots.Upgraded))
+	if len(r.Added) != 1 || !r.Opens || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "no space left") {
+		t.Errorf("%+v", r)
+	}
+	n.mustOpen("full boot partition", "", boots.Second, boots.Upgraded)
+}
+
 // busy is a TPM that another program uses: it answers TPM_RC_RETRY so many times.
 type busy struct {
 	*vtpmtest.TPM
