@@ -56,11 +56,11 @@ func (u *unlocker) compareEvents(ctx context.Context) (remarks []string) {
 			remarks = append(remarks, fmt.Sprintf("no expected events: %v", err))
 		}
 	}
-	explained, err := within(ctx, searchTime, func() ([]pcrMismatch, error) { return u.miss.explain(log, expected), nil })
+	explained, err := within(ctx, searchTime, func() (near, error) { return u.miss.explain(log, expected), nil })
 	if err != nil {
 		return append(remarks, fmt.Sprintf("the events: %v", err))
 	}
-	u.miss.pcrs = explained
+	u.miss.near = explained
 	return remarks
 }
 

@@ -3,6 +3,7 @@ package unlock
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/bootseal/bootseal/eventlog"
@@ -23,11 +24,17 @@ type Evidence struct {
 
 // mismatch is how this boot differs from the nearest that was expected.
 type mismatch struct {
-	boots   int        // that were expected, as far as that is known
-	nearest *luks.Path // nil where no token has an expectation
-	pcrs    []pcrMismatch
+	boots  int    // that were expected, as far as that is known
+	near          // none where no token has an expectation
+	others []near // that differ in as many PCRs
 	// blind are the PCRs of tokens without an expectation: one of them differs.
 	blind pcr.Selection
+}
+
+// near is a boot that was expected, and what differs from it.
+type near struct {
+	nearest *luks.Path
+	pcrs    []pcrMismatch
 }
 
 // pcrMismatch is a PCR that is not as it was expected.
@@ -50,7 +57,6 @@ type eventMismatch struct {
 // compare holds PCR values against what the tokens expect.
 func compare(all []want, values pcr.Values) *mismatch {
 	m := new(mismatch)
-	least := 0
 	for _, w := range all {
 		p := w.token.Expect
 		if p == nil {
@@ -58,10 +64,13 @@ func compare(all []want, values pcr.Values) *mismatch {
 			continue
 		}
 		m.boots++
-		differing := differences(p, values)
-		// Of two that are as near, the newer token's.
-		if m.nearest == nil || len(differing) <= least {
-			m.nearest, m.pcrs, least = p, differing, len(differing)
+		// Of two that are as near, the newer token's comes first.
+		n := near{p, differences(p, values)}
+		switch {
+		case m.nearest == nil || len(n.pcrs) < len(m.pcrs):
+			m.near, m.others = n, nil
+		case len(n.pcrs) == len(m.pcrs):
+			m.near, m.others = n, append([]near{m.near}, m.others...)
 		}
 	}
 	return m
@@ -77,25 +86,50 @@ func differences(p *luks.Path, values pcr.Values) []pcrMismatch {
 	return all
 }
 
-// explain returns the PCRs with the events that differ. Log and expected may be nil. What
+// explain returns the nearest boot, which of those that differ in as many PCRs is the one
+// with the fewest events that differ, and these events. Log and expected may be nil. What
 // does not lead to the values that it is about has nothing to say about them.
-func (m *mismatch) explain(log *eventlog.Log, expected []expect.Boot) []pcrMismatch {
+func (m *mismatch) explain(log *eventlog.Log, expected []expect.Boot) near {
 	if log == nil {
-		return m.pcrs
+		return m.near
 	}
 	replayed, err := log.Replay()
 	if err != nil {
-		return m.pcrs
+		return m.near
 	}
 	words := eventlog.Explain(log)
-	all := slices.Clone(m.pcrs)
+	best, least := m.near, math.MaxInt
+	for _, n := range append([]near{m.near}, m.others...) {
+		n.pcrs = n.explain(log, words, replayed, expected)
+		if d := n.distance(); d < least {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// distance is how many events differ. PCRs whose events are not known are far off.
+func (n *near) distance() int {
+	const unknown = 1 << 20
+	sum := 0
+	for i := range n.pcrs {
+		if len(n.pcrs[i].events) == 0 {
+			sum += unknown
+		}
+		sum += len(n.pcrs[i].events)
+	}
+	return sum
+}
+
+func (n *near) explain(log *eventlog.Log, words []eventlog.Explanation, replayed pcr.Values, expected []expect.Boot) []pcrMismatch {
+	all := slices.Clone(n.pcrs)
 	for i := range all {
 		p := &all[i]
 		if v, ok := replayed.Get(p.bank, p.pcr); !ok || !v.Equal(p.have) {
 			p.noLog = true
 			continue
 		}
-		want, ok := expectedEvents(expected, m.nearest, p)
+		want, ok := expectedEvents(expected, n.nearest, p)
 		if !ok {
 			continue
 		}

@@ -181,3 +181,26 @@ func TestEvidenceThatFails(t *testing.T) {
 	}
 	m.says("no expected events: a disk that cannot be read")
 }
+
+// Two expected boots differ in the same PCR: nearest is the one with fewer events that do,
+// though the other's token is newer.
+func TestTheNearestByEvents(t *testing.T) {
+	m := newMachine(t)
+	another := m.log.Clone()
+	for i := range another.Events {
+		if e := &another.Events[i]; e.PCR == 8 && i%2 == 0 {
+			for bank, d := range e.Digests {
+				e.Digests[bank] = bank.Sum(d)
+			}
+		}
+	}
+	m.enroll("the menu's first", m.log)
+	m.enroll("the menu's second", another)
+	m.evidence(expectation(t, "the menu's first", m.log), expectation(t, "the menu's second", another))
+	edited, _ := changed(t, m.log, 8, "linux")
+	m.boot(edited)
+	m.answers = []string{string(m.key.Passphrase())}
+	_, err := m.unlock()
+	m.check(err)
+	m.says("nearest of 2 expected: the menu's first")
+}

@@ -30,8 +30,8 @@ func ExplainForTest(log *eventlog.Log, words string, at, index int, c *Console) 
 			expected.Events[i].Description = words
 		}
 		path := &luks.Path{Label: words, Bank: bank, PCRs: expected.PCRs}
-		m := &mismatch{boots: 1, nearest: path, pcrs: differences(path, pcr.Values{bank: of})}
-		m.pcrs = m.explain(log, []expect.Boot{expected})
+		m := &mismatch{boots: 1, near: near{path, differences(path, pcr.Values{bank: of})}}
+		m.near = m.explain(log, []expect.Boot{expected})
 		m.show(c)
 		m.note()
 	}
