@@ -2,14 +2,13 @@
 // between a systemd-tpm2 token and the sealed object of package seal.
 //
 //	Inspect        a header's tokens, each with what was expected of its boot
-//	Opens          which tokens open for given PCR values
-//	Policy         a token's policy for given PCR values, if they are the right ones
-//	Sealed         a token as package seal opens it
+//	Key            what a token says of a passphrase that a TPM keeps, whatever its type
+//	Key.Policy     its policy for given PCR values, if they are the right ones
+//	Key.Sealed     the sealed object as package seal opens it
+//	Fits           which tokens are for given PCR values
 //	NewToken       a sealed object as a token
-//	Key            both types of token that bootseal writes, alike
 //	ParentFor      the key to seal under, by the systemd that will read the token
 //
-// Nothing in a header is authenticated: which
-// token opens is worked out from the policy's digest, which the TPM holds the
-// sealed object to, and never from what stands beside it.
+// Nothing in a header is authenticated: which token opens is worked out from the policy's
+// digest, which the TPM holds the sealed object to, and never from what stands beside it.
 package enrollment

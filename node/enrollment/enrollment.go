@@ -69,13 +69,11 @@ func (e *Enrollment) expect() {
 
 // isFor reports whether the path's PCR values lead to the token's policy hash.
 func (t *Token) isFor(p *luks.Path) bool {
-	values, ok := pcr.Values{p.Bank: p.PCRs}, false
-	switch s := t.Token.(type) {
-	case *luks.SystemdTPM2:
-		_, ok = Policy(s, values)
-	case *luks.BootsealTPM2:
-		_, ok = GuardedPolicy(s, values)
+	k := t.AnyKey()
+	if s := t.SystemdTPM2(); k == nil || s != nil && !s.Literal() {
+		return false
 	}
+	_, ok := k.Policy(pcr.Values{p.Bank: p.PCRs})
 	return ok
 }
 
@@ -106,6 +104,10 @@ func (e *Enrollment) Boot() *Token {
 	}
 	return nil
 }
+
+// HasKeyslot reports whether one of the token's keyslots is there. A token of keyslots
+// that are gone opens nothing.
+func (e *Enrollment) HasKeyslot(t *Token) bool { return len(e.existing(t.Token.Slots())) > 0 }
 
 // existing returns those of the keyslots that the header has.
 func (e *Enrollment) existing(slots []int) []int {

@@ -83,8 +83,8 @@ func TestInspectDamagedToken(t *testing.T) {
 	}
 }
 
-// Which tokens open follows from the policy hash alone: tokens of others count.
-func TestOpens(t *testing.T) {
+// Which tokens fit follows from the policy hash alone: tokens of others count.
+func TestFits(t *testing.T) {
 	e := enrollment.Inspect(sample(t))
 	changed := zeros(pcr.SHA256, 4, 7)
 	changed.Set(pcr.SHA256, 4, pcr.SHA256.Sum([]byte("another kernel")))
@@ -99,17 +99,17 @@ func TestOpens(t *testing.T) {
 		{"another bank", zeros(pcr.SHA1, 4, 7), nil},
 		{"nothing", nil, nil},
 	} {
-		if got := e.Opens(c.values); !slices.Equal(got, c.want) {
+		if got := e.Fits(c.values); !slices.Equal(got, c.want) {
 			t.Errorf("%s: have %v, want %v", c.name, got, c.want)
 		}
 	}
 }
 
 // A token of a keyslot that is gone opens nothing.
-func TestOpensNeedsTheKeyslot(t *testing.T) {
+func TestFitsNeedsTheKeyslot(t *testing.T) {
 	h := sample(t)
 	delete(h.Metadata.Keyslots, 1)
-	if got := enrollment.Inspect(h).Opens(zeros(pcr.SHA256, 4, 7)); !slices.Equal(got, []int{1}) {
+	if got := enrollment.Inspect(h).Fits(zeros(pcr.SHA256, 4, 7)); !slices.Equal(got, []int{1}) {
 		t.Errorf("have %v", got)
 	}
 }
@@ -172,7 +172,7 @@ func TestExpect(t *testing.T) {
 	if e.Boot() == nil || e.Boot().ID != 2 {
 		t.Errorf("bootseal token %+v", e.Boot())
 	}
-	if got := e.Opens(values("kernel 56")); !slices.Equal(got, []int{1}) {
+	if got := e.Fits(values("kernel 56")); !slices.Equal(got, []int{1}) {
 		t.Errorf("kernel 56 opens %v", got)
 	}
 	// Another program has put a token of its own in the place of token 1.
@@ -191,7 +191,7 @@ func TestSealed(t *testing.T) {
 		if len(e.Problems) != 0 {
 			t.Fatal(e.Problems)
 		}
-		s, err := enrollment.Sealed(e.Token(0).SystemdTPM2(), "this boot", values("this boot"))
+		s, err := e.Token(0).Key().Sealed("this boot", values("this boot"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +203,7 @@ func TestSealed(t *testing.T) {
 		if _, err := seal.Unseal(tpm, s, []byte(pin)); !errors.As(err, &other) || other.Branches[0].Label != "this boot" {
 			t.Errorf("before the boot: %v", err)
 		}
-		if _, err := enrollment.Sealed(e.Token(1).SystemdTPM2(), "", values("this boot")); !errors.Is(err, enrollment.ErrOtherBoot) {
+		if _, err := e.Token(1).Key().Sealed("", values("this boot")); !errors.Is(err, enrollment.ErrOtherBoot) {
 			t.Errorf("the token of another boot: %v", err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestSealedOpens(t *testing.T) {
 			if old := release < luks.Systemd255; old != (read.SRK == nil) {
 				t.Errorf("systemd %d: SRK %v", release, read.SRK)
 			}
-			s, err := enrollment.Sealed(read, "this boot", now)
+			s, err := (&enrollment.Token{Token: read}).Key().Sealed("this boot", now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -272,11 +272,19 @@ func written(t *testing.T, tpm *vtpmtest.TPM, release int, secret []byte, pin st
 	return read.(*luks.SystemdTPM2), now
 }
 
-// What package seal cannot open is said to be so.
-func TestSealedRefuses(t *testing.T) {
-	e := enrollment.Inspect(sample(t))
-	if _, err := enrollment.Sealed(e.Token(3).SystemdTPM2(), "", zeros(pcr.SHA256, 7)); !errors.Is(err, enrollment.ErrPolicy) {
-		t.Errorf("a signed policy: %v", err)
+// A signed policy is not taken for one of PCR values alone.
+func TestKeyRefuses(t *testing.T) {
+	token := enrollment.Inspect(sample(t)).Token(3)
+	if k := token.Key(); k != nil {
+		t.Errorf("a signed policy: %+v", k)
+	}
+	k := token.AnyKey()
+	if k == nil || k.Signed == nil || k.Opaque {
+		t.Fatalf("a signed policy: %+v", k)
+	}
+	k.Signed = nil
+	if _, err := k.Sealed("", zeros(pcr.SHA256, 7)); !errors.Is(err, enrollment.ErrOtherBoot) {
+		t.Errorf("without its signer: %v", err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/bootseal/bootseal/luks"
-	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
 	"github.com/google/go-tpm/tpm2/transport"
 )
@@ -16,41 +15,11 @@ const sealedVersion = 1
 
 // What a token may be that package seal cannot open.
 var (
-	// ErrPolicy: the policy is not just PCR values and perhaps a PIN.
-	ErrPolicy = errors.New("its policy is a signed one, or pcrlock's, or one that only a newer systemd knows")
 	// ErrOtherBoot: the PCR values do not lead to the policy hash.
 	ErrOtherBoot = errors.New("it was sealed for other PCR values")
 	// ErrImport: the object has to be imported before it is loaded.
 	ErrImport = errors.New("it was sealed outside of the TPM, and has to be imported first")
 )
-
-// Sealed returns a token's sealed object as [seal.Unseal] opens it, where values are
-// those that it was sealed for; what it unseals to is for [luks.Passphrase]. It
-// fails with [ErrPolicy], [ErrOtherBoot] or [ErrImport].
-//
-// Its parent is what the token says: see [Parent].
-func Sealed(t *luks.SystemdTPM2, label string, values pcr.Values) (*seal.Sealed, error) {
-	if !t.Literal() {
-		return nil, ErrPolicy
-	}
-	policy, ok := Policy(t, values)
-	if !ok {
-		return nil, ErrOtherBoot
-	}
-	policy.Branches[0].Label = label
-	blob := t.Shards[0].Blob
-	if blob.Seed != nil {
-		return nil, ErrImport
-	}
-	return &seal.Sealed{
-		Version: sealedVersion,
-		Parent:  Parent(t),
-		Policy:  policy,
-		PINSalt: t.Salt,
-		Public:  blob.Public,
-		Private: blob.Private,
-	}, nil
-}
 
 // Parent returns the token's parent key. Its Name is as good as the token, which
 // whoever holds the disk can have written: where it is known from a better place, pin

@@ -328,11 +328,11 @@ func TestPlansHold(t *testing.T) {
 			}
 			apply(t, h, p)
 			after := enrollment.Inspect(h.Header)
-			if opens := after.Opens(boot(tokens[0]).Values()); len(opens) != 1 {
+			if opens := after.Fits(boot(tokens[0]).Values()); len(opens) != 1 {
 				t.Fatalf("%q: tokens %v open for the running boot", done, opens)
 			}
 			for _, b := range predicted {
-				if opens := after.Opens(b.Values()); len(opens) > 1 {
+				if opens := after.Fits(b.Values()); len(opens) > 1 {
 					t.Fatalf("%q: tokens %v open for %s", done, opens, b.Label)
 				}
 			}

@@ -68,14 +68,14 @@ func foresee(p *predict.Path, v *Volume) Way {
 	opens := Way{Outcome: Opens, PIN: true}
 	refused := Way{Outcome: Refuses}
 	for _, k := range keys {
-		if k.opaque || !k.fits(p.PCRs) || !k.approved(p.PCRs, v.Signatures) {
+		if k.Opaque || !k.fits(p.PCRs) || !k.approved(p.PCRs, v.Signatures) {
 			continue
 		}
 		if why, ok := v.Refused[k.ID]; ok {
 			refused.Why = append(refused.Why, fmt.Sprintf("token %d is for it, and %s", k.ID, why))
 			continue
 		}
-		opens.Tokens, opens.PIN = append(opens.Tokens, k.ID), opens.PIN && k.pin
+		opens.Tokens, opens.PIN = append(opens.Tokens, k.ID), opens.PIN && k.PIN
 		if opens.Label == "" && k.Expect != nil {
 			opens.Label = k.Expect.Label
 		}
@@ -128,16 +128,16 @@ func noneFits(p *predict.Path, v *Volume, keys []key) Way {
 // couldBe reports whether a token that is not known to be for the boot may be for it all
 // the same, and what cannot be told.
 func couldBe(p *predict.Path, k *key) (Way, bool) {
-	if k.opaque {
+	if k.Opaque {
 		return Way{Outcome: Untold, Why: []string{fmt.Sprintf("token %d has a policy that PCR values do not tell all of (pcrlock's, or a newer systemd's)", k.ID)}}, true
 	}
-	bank := k.banks[0]
+	bank := k.Banks[0]
 	if unknown := k.needs().Without(p.Known(bank)); unknown != 0 {
 		return Way{Outcome: Untold, PCRs: unknown.Indexes(), Why: doubts(p, bank, unknown)}, !contradicted(p, k)
 	}
-	if k.signed != nil && k.fits(p.PCRs) {
-		return Way{Outcome: Untold, PCRs: k.signed.PCRs.Indexes(), Why: []string{fmt.Sprintf(
-			"token %d wants PCR %s signed as they will be: no signature is in /etc/systemd/tpm2-pcr-signature.json, and the unified kernel image may bring one", k.ID, k.signed.PCRs)}}, true
+	if k.Signed != nil && k.fits(p.PCRs) {
+		return Way{Outcome: Untold, PCRs: k.Signed.PCRs.Indexes(), Why: []string{fmt.Sprintf(
+			"token %d wants PCR %s signed as they will be: no signature is in /etc/systemd/tpm2-pcr-signature.json, and the unified kernel image may bring one", k.ID, k.Signed.PCRs)}}, true
 	}
 	return Way{}, false
 }

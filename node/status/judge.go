@@ -39,13 +39,13 @@ func (f *Facts) reportVolume(v *Volume) VolumeReport {
 	r.Recovery = append(r.Recovery, v.Enrollment.Recovery...)
 	now := f.openNow(v)
 	for _, k := range v.keys() {
-		token := TokenReport{ID: k.ID, Type: k.Token.Token.Type(), Keyslots: k.Token.Token.Slots(), Bank: k.banks[0], PCRs: k.pcrs, PIN: k.pin,
+		token := TokenReport{ID: k.ID, Type: k.Token.Token.Type(), Keyslots: k.Token.Token.Slots(), Bank: k.Banks[0], PCRs: k.PCRs, PIN: k.PIN,
 			Now: slices.Contains(now, k.ID), Refused: v.Refused[k.ID]}
-		if k.signed != nil {
-			token.SignedPCRs = &k.signed.PCRs
+		if k.Signed != nil {
+			token.SignedPCRs = &k.Signed.PCRs
 		}
-		if k.guard != nil {
-			token.Guard = &k.guard.Value
+		if k.Guard != nil {
+			token.Guard = &k.Guard.Value
 		}
 		if k.Expect != nil {
 			token.Label = k.Expect.Label

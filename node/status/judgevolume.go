@@ -122,7 +122,7 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 		l.Remedy = "the others work all the same; drop it: cryptsetup token remove --token-id N " + v.Path
 	}
 	lines := []Line{l}
-	if len(f.Values) > 0 && usable > 0 && len(now) == 0 && !slices.ContainsFunc(keys, func(k key) bool { return k.opaque || k.signed != nil }) {
+	if len(f.Values) > 0 && usable > 0 && len(now) == 0 && !slices.ContainsFunc(keys, func(k key) bool { return k.Opaque || k.Signed != nil }) {
 		lines = append(lines, Line{What: "this boot", Verdict: Warn, Says: "no token is for it, so that a reboot into the same would ask for a key",
 			Remedy: "if you know why this boot is another: bootseal reseal"})
 	}
@@ -131,23 +131,23 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 
 // tokenText is a token in a line, and whether this TPM takes it.
 func tokenText(k *key, v *Volume, now bool) (string, bool) {
-	text := fmt.Sprintf("%d: %s %s", k.ID, k.banks[0], k.pcrs)
-	if k.pcrs == 0 {
+	text := fmt.Sprintf("%d: %s %s", k.ID, k.Banks[0], k.PCRs)
+	if k.PCRs == 0 {
 		text = fmt.Sprintf("%d: no PCRs", k.ID)
 	}
 	if k.Expect != nil {
 		text += ", " + short(k.Expect.Label)
 	}
-	if k.pin {
+	if k.PIN {
 		text += ", PIN"
 	}
-	if k.signed != nil {
-		text += fmt.Sprintf(", PCR %s signed", k.signed.PCRs)
+	if k.Signed != nil {
+		text += fmt.Sprintf(", PCR %s signed", k.Signed.PCRs)
 	}
-	if k.guard != nil {
+	if k.Guard != nil {
 		text += ", rollback guard"
 	}
-	if k.opaque {
+	if k.Opaque {
 		text += ", a policy that is not known"
 	}
 	if now {
@@ -166,7 +166,7 @@ func (f *Facts) openNow(v *Volume) []int {
 	var out []int
 	for _, values := range plan.Running(f.Values, f.Log.Log) {
 		for _, k := range v.keys() {
-			if !k.opaque && k.fits(values) && k.approved(values, v.Signatures) {
+			if !k.Opaque && k.fits(values) && k.approved(values, v.Signatures) {
 				out = append(out, k.ID)
 			}
 		}

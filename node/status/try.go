@@ -34,12 +34,12 @@ func Try(tpm transport.TPM, v *Volume, ids []int) error {
 				return err
 			}
 			if v.Refused[k.ID] != "" {
-				suspect[k.parent.Template] = true
+				suspect[k.Parent.Template] = true
 			}
 		}
 	}
 	for i := range keys {
-		if k := &keys[i]; k.parent.Template != "" && suspect[k.parent.Template] {
+		if k := &keys[i]; k.Parent.Template != "" && suspect[k.Parent.Template] {
 			if err := v.try(tpm, k); err != nil {
 				return err
 			}
@@ -52,22 +52,22 @@ func Try(tpm transport.TPM, v *Volume, ids []int) error {
 func (v *Volume) compareParents(tpm transport.TPM, keys []key) error {
 	have := make(map[seal.Handle]seal.Name)
 	for _, k := range keys {
-		if k.parent.Template != "" {
+		if k.Parent.Template != "" {
 			continue
 		}
-		name, ok := have[k.parent.Handle]
+		name, ok := have[k.Parent.Handle]
 		if !ok {
-			p, err := seal.ReadParent(tpm, k.parent.Handle)
+			p, err := seal.ReadParent(tpm, k.Parent.Handle)
 			var other *seal.ParentError
 			if err != nil && !errors.As(err, &other) {
 				return err
 			}
-			name, have[k.parent.Handle] = p.Name, p.Name
+			name, have[k.Parent.Handle] = p.Name, p.Name
 		}
 		switch {
 		case len(name) == 0:
 			v.Refused[k.ID] = "its parent key is not in this TPM"
-		case !bytes.Equal(name, k.parent.Name):
+		case !bytes.Equal(name, k.Parent.Name):
 			v.Refused[k.ID] = "its parent key is not this TPM's"
 		}
 	}
@@ -77,18 +77,18 @@ func (v *Volume) compareParents(tpm transport.TPM, keys []key) error {
 // compareGuards refuses tokens whose count is over.
 func (v *Volume) compareGuards(tpm transport.TPM, keys []key) error {
 	for _, k := range keys {
-		if k.guard == nil || v.Refused[k.ID] != "" {
+		if k.Guard == nil || v.Refused[k.ID] != "" {
 			continue
 		}
-		count, err := seal.ReadGuard(tpm, k.parent, *k.guard)
+		count, err := seal.ReadGuard(tpm, k.Parent, *k.Guard)
 		var gone *seal.GuardError
 		switch {
 		case errors.As(err, &gone):
 			v.Refused[k.ID] = "the counter of its rollback guard is gone, or another one"
 		case err != nil:
 			return err
-		case count > k.guard.Value:
-			v.Refused[k.ID] = fmt.Sprintf("it was retired: the rollback guard stands at %d, behind its %d", count, k.guard.Value)
+		case count > k.Guard.Value:
+			v.Refused[k.ID] = fmt.Sprintf("it was retired: the rollback guard stands at %d, behind its %d", count, k.Guard.Value)
 		}
 	}
 	return nil
@@ -96,10 +96,10 @@ func (v *Volume) compareGuards(tpm transport.TPM, keys []key) error {
 
 // try has the TPM load a token's object, unless that is known already.
 func (v *Volume) try(tpm transport.TPM, k *key) error {
-	if v.Refused[k.ID] != "" || k.opaque || k.object.Seed != nil { // an object to import is believed
+	if v.Refused[k.ID] != "" || k.Opaque || k.Object.Seed != nil { // an object to import is believed
 		return nil
 	}
-	err := seal.Takes(tpm, &seal.Sealed{Parent: k.parent, Public: k.object.Public, Private: k.object.Private})
+	err := seal.Takes(tpm, &seal.Sealed{Parent: k.Parent, Public: k.Object.Public, Private: k.Object.Private})
 	var foreign *seal.ForeignError
 	var parent *seal.ParentError
 	var locked *seal.LockoutError

@@ -198,7 +198,7 @@ func (v *Volume) asksTPM() bool {
 func (v *Volume) sealedTo(b pcr.Bank) pcr.Selection {
 	var sel pcr.Selection
 	for _, k := range v.keys() {
-		if k.banks[0] == b {
+		if k.Banks[0] == b {
 			sel = sel.Union(k.needs())
 		}
 	}

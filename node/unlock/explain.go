@@ -60,7 +60,7 @@ func compare(all []want, values pcr.Values) *mismatch {
 	for _, w := range all {
 		p := w.token.Expect
 		if p == nil {
-			m.blind = m.blind.Union(w.pcrs)
+			m.blind = m.blind.Union(w.PCRs)
 			continue
 		}
 		m.boots++
