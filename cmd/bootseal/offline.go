@@ -38,7 +38,7 @@ func lookAtBootFiles(flags *resealFlags, m *machine, p *predict.Prediction, devi
 	if err != nil && !flags.offline {
 		return bootFiles{}, fmt.Errorf("what could be booted from when this machine was last seen: %w (--accept-offline-changes begins anew)", err)
 	}
-	now := offline.Now{Boot: id, Bank: contentBank(p), ByTPM: openedByTPM(m, devices)}
+	now := offline.Now{Boot: id, Bank: mainBank(p.Paths[0].PCRs.Banks()), ByTPM: openedByTPM(m, devices)}
 	now.Coming = offline.Files(m.Files, now.Bank)
 	for i := range p.Paths {
 		now.Coming = append(now.Coming, offline.Contents(p.Paths[i].Log(), now.Bank)...)
@@ -51,15 +51,6 @@ func lookAtBootFiles(flags *resealFlags, m *machine, p *predict.Prediction, devi
 		known = nil
 	}
 	return bootFiles{before, offline.Look(known, now)}, nil
-}
-
-// contentBank is the bank by whose digests files are known.
-func contentBank(p *predict.Prediction) pcr.Bank {
-	banks := p.Paths[0].PCRs.Banks()
-	if slices.Contains(banks, pcr.SHA256) || len(banks) == 0 {
-		return pcr.SHA256
-	}
-	return banks[len(banks)-1]
 }
 
 // openedByTPM reports whether a token of one of the volumes is for the running boot.

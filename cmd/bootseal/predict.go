@@ -124,8 +124,8 @@ func (m *machine) now() pcr.Values {
 	return values
 }
 
-// shownBank is the bank to show: SHA-256 where there is one.
-func shownBank(banks []pcr.Bank) pcr.Bank {
+// mainBank is the one to show, and to know files by: SHA-256 where there is one.
+func mainBank(banks []pcr.Bank) pcr.Bank {
 	if len(banks) == 0 || slices.Contains(banks, pcr.SHA256) {
 		return pcr.SHA256
 	}
@@ -134,7 +134,7 @@ func shownBank(banks []pcr.Bank) pcr.Bank {
 
 // printPredictedValues prints a line a PCR that events lead to.
 func (a *app) printPredictedValues(p *predict.Path, now pcr.Values) {
-	bank := shownBank(p.PCRs.Banks())
+	bank := mainBank(p.PCRs.Banks())
 	paint := newPainter(a.out)
 	fmt.Fprintf(a.out, "   PCR  %s\n", bank)
 	for _, i := range p.Known(bank).Indexes() {
