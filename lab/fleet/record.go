@@ -24,15 +24,11 @@ const bootPatience = 10 * time.Minute
 
 // record boots a machine whose TPM was made by swtpm and imported, and writes what went by.
 func record(ctx context.Context, file, dir, cache string, progress io.Writer) error {
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		cache = filepath.Join(user, "bootseal", "lab")
+	cache, err := lab.Cache(cache)
+	if err != nil {
+		return err
 	}
 	r := new(recording)
-	var err error
 	if r.State, err = newSwtpmState(ctx, dir); err != nil {
 		return fmt.Errorf("make a TPM with swtpm: %w", err)
 	}

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/bootseal/bootseal/lab"
 )
 
 const usage = `Move machines that run under QEMU, with their vTPMs, and see whether all came along.
@@ -80,12 +82,8 @@ func (f flags) do(ctx context.Context, out, errOut io.Writer) (right bool, err e
 		printList(out, chosen)
 		return true, nil
 	}
-	if f.cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return false, err
-		}
-		f.cache = filepath.Join(dir, "bootseal", "lab")
+	if f.cache, err = lab.Cache(f.cache); err != nil {
+		return false, err
 	}
 	work, err := os.MkdirTemp("", "migrate")
 	if err != nil {

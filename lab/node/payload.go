@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bootseal/bootseal/lab"
 )
 
 // payloadSize is the size of every node's second disk: a node that was frozen with one can go on
@@ -85,11 +87,8 @@ func (l *laboratory) build(ctx context.Context) (string, error) {
 }
 
 func defaultCache() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("%w; name a folder with -cache", err)
-	}
-	return filepath.Join(dir, "bootseal", "lab", "node"), nil
+	dir, err := lab.Cache("")
+	return filepath.Join(dir, "node"), err
 }
 
 // download returns the file of a package of the version that apt would install.

@@ -11,12 +11,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"sync"
 	"time"
 
+	"github.com/bootseal/bootseal/lab"
 	"github.com/bootseal/bootseal/lab/matrix"
 )
 
@@ -82,12 +82,8 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("-run: %w", err)
 	}
-	if f.cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return false, fmt.Errorf("%w; name a folder with -cache", err)
-		}
-		f.cache = filepath.Join(dir, "bootseal", "lab")
+	if f.cache, err = lab.Cache(f.cache); err != nil {
+		return false, err
 	}
 	work, err := os.MkdirTemp("", "lab-predict-")
 	if err != nil {
