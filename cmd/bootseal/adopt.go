@@ -40,10 +40,6 @@ type adoptedToken struct {
 	Removed bool   `json:"removed"`
 }
 
-// signatureFiles are where systemd looks for policy signatures (systemd-cryptsetup,
-// "tpm2-signature=").
-var signatureFiles = []string{"/etc/systemd/tpm2-pcr-signature.json", "/run/systemd/tpm2-pcr-signature.json", "/usr/lib/systemd/tpm2-pcr-signature.json"}
-
 // pcrLockFile is where systemd-pcrlock keeps its policy (systemd-pcrlock(8)).
 const pcrLockFile = "/var/lib/systemd/pcrlock.json"
 
@@ -231,7 +227,9 @@ func (a *app) openOne(ctx context.Context, ad *adopting, t *adoptedToken, keys a
 func readSignatures(paths []string) ([]pcrsig.File, error) {
 	named := len(paths) > 0
 	if !named {
-		paths = signatureFiles
+		for _, path := range pcrsig.Places() {
+			paths = append(paths, "/"+path)
+		}
 	}
 	var out []pcrsig.File
 	for _, path := range paths {

@@ -169,12 +169,12 @@ func (v *Volume) Attach(root, state fs.FS) {
 }
 
 // readSignatures reads the signatures of PCR policies where systemd looks for them on a
-// running system (systemd, src/shared/tpm2-util.c, tpm2_load_pcr_signature). What cannot
-// be read is passed over: nothing in it is believed before it is verified.
+// running system. What cannot be read is passed over: nothing in it is believed before it
+// is verified.
 func readSignatures(root fs.FS) []pcrsig.File {
 	var all []pcrsig.File
-	for _, dir := range []string{"etc", "run", "usr/local/lib", "usr/lib"} {
-		text, err := fs.ReadFile(root, dir+"/systemd/tpm2-pcr-signature.json")
+	for _, path := range pcrsig.Places() {
+		text, err := fs.ReadFile(root, path)
 		if err != nil {
 			continue
 		}

@@ -86,13 +86,12 @@ func read(tpm transport.TPM, all []want) (pcr.Values, error) {
 }
 
 // ReadSignatures reads the signatures of PCR policies where systemd-cryptsetup looks for
-// them, in an initial ramdisk and after it (systemd, src/shared/tpm2-util.c,
-// tpm2_load_pcr_signature). A unified kernel image brings its own. Files that cannot be
-// read are passed over; nothing in them is believed.
+// them, in an initial ramdisk and after it. Files that cannot be read are passed over;
+// nothing in them is believed.
 func ReadSignatures(host string) []pcrsig.File {
 	var all []pcrsig.File
-	for _, dir := range []string{"etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd", ".extra"} {
-		text, err := readBounded(filepath.Join(host, dir, "tpm2-pcr-signature.json"), pcrsig.MaxFile)
+	for _, path := range append(pcrsig.Places(), ".extra/"+pcrsig.FileName) {
+		text, err := readBounded(filepath.Join(host, path), pcrsig.MaxFile)
 		if err != nil {
 			continue
 		}
