@@ -60,6 +60,7 @@
 //	internal/boots/gen     makes the recordings' manifests from the booted files
 //	internal/demo          the story that `bootseal demo` tells
 //	internal/etcdtest      a real etcd for a test
+//	internal/gztest        samples of tests that are kept packed
 //	internal/hosttpm       the host TPM keeps the key to vTPM states, and counts them
 //	internal/disk          the file systems of a disk image
 //	internal/folder        an open folder of a file system, listed in pages

@@ -2,29 +2,20 @@ package luks
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
-	"io"
-	"os"
 	"testing"
+
+	"github.com/bootseal/bootseal/internal/gztest"
 )
 
 // sample is the header of a real volume, both copies, 16 KiB each: see
 // testdata/README.md.
 func sample(t testing.TB) []byte {
 	t.Helper()
-	packed, err := os.ReadFile("testdata/debian12.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(r)
-	if err != nil || len(b) != 0x8000 {
-		t.Fatalf("%d bytes, %v", len(b), err)
+	b := gztest.Read(t, "testdata/debian12.gz")
+	if len(b) != 0x8000 {
+		t.Fatalf("%d bytes", len(b))
 	}
 	return b
 }

@@ -2,32 +2,18 @@ package disk_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"testing"
 
 	"github.com/bootseal/bootseal/internal/disk"
+	"github.com/bootseal/bootseal/internal/gztest"
 )
 
 func image(t testing.TB) []byte {
 	t.Helper()
-	f, err := os.Open("testdata/disk.img.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return gztest.Read(t, "testdata/disk.img.gz")
 }
 
 // An image has its volumes with what boot loaders search them by, the EFI system

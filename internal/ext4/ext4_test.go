@@ -2,37 +2,23 @@ package ext4_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/bootseal/bootseal/internal/ext4"
+	"github.com/bootseal/bootseal/internal/gztest"
 )
 
 func kinds() []string { return []string{"ext2", "ext4", "inline"} }
 
 func image(t testing.TB, kind string) []byte {
 	t.Helper()
-	f, err := os.Open("testdata/" + kind + ".img.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return gztest.Read(t, "testdata/"+kind+".img.gz")
 }
 
 // Maps of blocks, extents and inline data hold what other tools wrote into them.

@@ -2,35 +2,21 @@ package fat_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/bootseal/bootseal/internal/fat"
+	"github.com/bootseal/bootseal/internal/gztest"
 )
 
 func image(t testing.TB, bits int) []byte {
 	t.Helper()
-	f, err := os.Open(fmt.Sprintf("testdata/fat%d.img.gz", bits))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return gztest.Read(t, fmt.Sprintf("testdata/fat%d.img.gz", bits))
 }
 
 func open(t testing.TB, data []byte) *fat.FS {

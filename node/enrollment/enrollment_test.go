@@ -2,14 +2,12 @@ package enrollment_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"io"
-	"os"
 	"slices"
 	"testing"
 
+	"github.com/bootseal/bootseal/internal/gztest"
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/pcr"
@@ -21,20 +19,7 @@ import (
 // PCRs were zero when its tokens were made.
 func sample(t *testing.T) *luks.Header {
 	t.Helper()
-	f, err := os.Open("../../luks/testdata/debian12.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := luks.Read(bytes.NewReader(data))
+	h, err := luks.Read(bytes.NewReader(gztest.Read(t, "../../luks/testdata/debian12.gz")))
 	if err != nil {
 		t.Fatal(err)
 	}

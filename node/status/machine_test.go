@@ -2,13 +2,10 @@ package status_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +14,7 @@ import (
 
 	"github.com/bootseal/bootseal/internal/boots"
 	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/internal/gztest"
 	"github.com/bootseal/bootseal/internal/lukstest"
 	"github.com/bootseal/bootseal/internal/reboot"
 	"github.com/bootseal/bootseal/luks"
@@ -263,20 +261,7 @@ func (m *machine) corrupt(t *testing.T) {
 // clevis has a token of clevis in the place of ours: see luks/testdata/README.md.
 func (m *machine) clevis(t *testing.T) {
 	t.Helper()
-	f, err := os.Open("../../luks/testdata/debian12.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := luks.Read(bytes.NewReader(data))
+	h, err := luks.Read(bytes.NewReader(gztest.Read(t, "../../luks/testdata/debian12.gz")))
 	if err != nil {
 		t.Fatal(err)
 	}

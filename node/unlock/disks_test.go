@@ -2,10 +2,8 @@ package unlock_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bootseal/bootseal/internal/boots"
+	"github.com/bootseal/bootseal/internal/gztest"
 	"github.com/bootseal/bootseal/node/expect"
 	"github.com/bootseal/bootseal/node/unlock"
 )
@@ -23,20 +22,7 @@ const expectedUUID = "0a1b2c3d-1111-4222-8333-444455556666"
 
 func partition(t testing.TB, name string) []byte {
 	t.Helper()
-	f, err := os.Open("testdata/" + name + ".gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return gztest.Read(t, "testdata/"+name+".gz")
 }
 
 // host makes the /dev and /sys of a machine with block devices. A name with a slash is
