@@ -37,9 +37,13 @@ conformance: ## suites that others wrote, against the vTPM; installs what they n
 interop: ## swtpm's and tpm2 tools, and QEMU with real firmware, on the vTPM; installs what it needs
 	conformance/interop/run --install
 
+# What came out as predicted goes into the lab's ledger, and from there into docs/accuracy.md, also from
+# a run in which something else failed.
+boots = go run ./lab/$(1) -record lab/matrix/boots.json $(2) $(ARGS); status=$$?; go test ./predict -run TestAccuracy -update && exit $$status
+
 lab-predict: ## new boots under QEMU, predicted and compared; ARGS="-run grub"; installs what it needs
 	conformance/install qemu-system-x86 ovmf mtools dosfstools gdisk busybox-static binutils sbsigntool openssl e2fsprogs xz-utils
-	go run ./lab/predict $(ARGS)
+	$(call boots,predict)
 
 lab-migrate: ## machines that run are moved with their vTPMs; ARGS="-run swtpm"; installs what it needs
 	lab/migrate/install
@@ -47,9 +51,9 @@ lab-migrate: ## machines that run are moved with their vTPMs; ARGS="-run swtpm";
 
 lab: ## stories of a Debian node in LUKS2, each with real boots; ARGS="-run upgrade -v"; installs what it needs
 	lab/node/install
-	go run ./lab/node $(ARGS)
+	$(call boots,node)
 	$(if $(ARGS),,go run ./lab/migrate)
 
 lab-quick: ## those that every change has to pass
 	lab/node/install
-	go run ./lab/node -quick $(ARGS)
+	$(call boots,node,-quick)

@@ -50,7 +50,7 @@
 //	lab                    real machines: QEMU, OVMF, the vTPM, Debian's signed programs
 //	lab/fleet              what guests sent to their TPMs, replayed by many at once
 //	lab/guest/tpm          a guest's program that uses its TPM, and says what became of it
-//	lab/matrix             holds predictions against boots, and prints what came of them
+//	lab/matrix             holds predictions against boots, prints and keeps what came of them
 //	lab/migrate            moves machines that run, with their vTPMs
 //	lab/node               a Debian node in LUKS2, and stories of it, each with real boots
 //	lab/predict            boots them, predicts each next boot, and compares

@@ -2,22 +2,21 @@ package predict_test
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/bootseal/bootseal/bootchain"
-	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/lab/matrix"
 	"github.com/bootseal/bootseal/predict"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/accuracy.md")
 
-const accuracyFile = "../docs/accuracy.md"
-
-// columns are the PCRs that a boot log speaks of.
-func columns() []int { return []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14} }
+const (
+	accuracyFile = "../docs/accuracy.md"
+	ledgerFile   = "../lab/matrix/boots.json"
+)
 
 // change is something that happened to a recorded machine between two boots.
 type change struct {
@@ -44,24 +43,30 @@ func changes() []change {
 	}
 }
 
-// TestAccuracy keeps docs/accuracy.md: each cell is a prediction held against
-// what the TPM of the recorded machine had, in four banks.
+// TestAccuracy keeps docs/accuracy.md: each cell is a prediction held against what a TPM had, in
+// four banks. Recorded machines are predicted here; boots of the lab are told by its ledger.
 func TestAccuracy(t *testing.T) {
 	var sb strings.Builder
 	sb.WriteString(accuracyHead)
 	for _, name := range chains() {
 		c := loadChain(t, name)
-		tableHead(&sb, chainTitle(name))
+		matrix.PrintHead(&sb, chainTitle(name), "change")
 		for _, ch := range changes() {
-			row, wrong := accuracyRow(t, c, ch)
-			if wrong {
-				t.Errorf("%s, %s: a prediction is wrong: %s", name, ch.what, row)
+			row := accuracyRow(t, c, ch)
+			if row.Wrong() {
+				t.Errorf("%s, %s: a prediction is wrong: %s", name, ch.what, row.What)
 			}
-			sb.WriteString(row)
+			matrix.PrintRow(&sb, ch.what, row.Cell)
 		}
 	}
 	sb.WriteString(freshHead)
 	freshRows(t, &sb)
+	sb.WriteString(labHead)
+	ledger, err := matrix.ReadLedger(ledgerFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger.Print(&sb)
 	if *update {
 		if err := os.WriteFile(accuracyFile, []byte(sb.String()), 0o644); err != nil {
 			t.Fatal(err)
@@ -69,58 +74,17 @@ func TestAccuracy(t *testing.T) {
 	}
 	have, err := os.ReadFile(accuracyFile)
 	if err != nil || string(have) != sb.String() {
-		t.Errorf("docs/accuracy.md is not what the recordings say: run go test ./predict -run TestAccuracy -update; %v", err)
+		t.Errorf("docs/accuracy.md is not what the recordings and the ledger say: run go test ./predict -run TestAccuracy -update; %v", err)
 	}
 }
 
-func tableHead(sb *strings.Builder, title string) {
-	fmt.Fprintf(sb, "\n## %s\n\n| change |", title)
-	for _, i := range columns() {
-		fmt.Fprintf(sb, " %d |", i)
-	}
-	sb.WriteString("\n|---|" + strings.Repeat("---|", len(columns())) + "\n")
-}
-
-const freshHead = `
-# Changes made on purpose
-
-Boots of further machines, each changed before its next boot. All of the change is in the files, the variables and the
-partition table that the prediction was given.
-`
-
-func accuracyRow(t *testing.T, c *chain, ch change) (row string, wrong bool) {
+func accuracyRow(t *testing.T, c *chain, ch change) matrix.Row {
 	from, to := c.step(t, ch.from), c.step(t, ch.to)
 	in := c.machine(from, ch.files(c))
 	if ch.adapt != nil {
 		ch.adapt(c, &in)
 	}
-	p := predictFirst(t, in)
-	row = "| " + ch.what + " |"
-	for _, i := range columns() {
-		cell := cellOf(p, to.pcrs, i)
-		wrong = wrong || cell == "NO"
-		row += " " + cell + " |"
-	}
-	return row + "\n", wrong
-}
-
-// cellOf holds one PCR against the values that came, in all banks.
-func cellOf(p *predict.Path, actual pcr.Values, index int) string {
-	known := 0
-	for _, b := range pcr.Banks() {
-		got, ok := p.PCRs.Get(b, index)
-		if !ok {
-			continue
-		}
-		known++
-		if want, _ := actual.Get(b, index); !want.Equal(got) {
-			return "NO"
-		}
-	}
-	if known < len(pcr.Banks()) {
-		return "?"
-	}
-	return "yes"
+	return matrix.Compare(predictFirst(t, in), to.pcrs, nil)
 }
 
 func chainTitle(name string) string {
@@ -141,11 +105,37 @@ func chainTitle(name string) string {
 
 const accuracyHead = `# How accurate are predictions?
 
-Each cell compares a prediction with what the TPM of a real machine had at its next boot (OVMF under QEMU with swtpm, Debian
-12's programs), in SHA-1, SHA-256, SHA-384 and SHA-512: **yes**, predicted and right in all four; **?**, said to be
-unknown; **NO**, predicted and wrong, which fails the project's tests. The columns are PCRs. PCR 10 belongs to the
-running kernel, 15 and above to nobody at boot.
+Each cell compares a prediction with what the TPM of a machine had at its next boot, in SHA-1, SHA-256, SHA-384 and SHA-512:
+**yes**, predicted and right in all four; **?**, said to be unknown; **NO**, predicted and wrong, which fails the project's
+tests. The columns are PCRs. PCR 10 belongs to the running kernel, 15 and above to nobody at boot.
 
-This file is written by ` + "`go test ./predict -run TestAccuracy -update`" + ` from the recordings in the project; the test fails
-when it is not what they say.
+The machines are OVMF under QEMU with Debian 12's programs, and come from two places: recordings that are in the project,
+which each run of the tests predicts anew, with swtpm as their TPM; and, further down, [boots of the lab](#boots-of-the-lab).
+
+This file is written by ` + "`go test ./predict -run TestAccuracy -update`" + ` from the recordings and the lab's ledger; the test
+fails when it is not what they say.
+
+# Recorded machines
+
+Each was booted twice on kernel 6.1.0-54, and then upgraded to 6.1.0-56.
+`
+
+const freshHead = `
+# Changes made on purpose
+
+Recorded boots of further machines, each changed before its next boot. All of the change is in the files, the variables and the
+partition table that the prediction was given.
+`
+
+const labHead = `
+# Boots of the lab
+
+Machines of [the lab](lab.md), on bootseal's own vTPM. ` + "`make lab-predict`" + ` boots each, changes it and boots it again,
+step by step; ` + "`make lab`" + ` tells stories of a node, which predicts its own next boot before it reboots. Every boot was
+predicted by the bootseal of its day, and is not predicted again.
+
+Each such run adds what it found to a ledger, [boots.json](../lab/matrix/boots.json), and to this section. A boot that was not
+as predicted is not added: it fails the run, which keeps both logs. The last column says with which sets of packages a row came
+out so, by numbers that [the last table](#versions-of-these-boots) explains. A set is all that a run had; a chain boots of it
+what its title names.
 `

@@ -14,6 +14,7 @@ import (
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/efivars"
 	"github.com/bootseal/bootseal/internal/gpt"
+	"github.com/bootseal/bootseal/lab/matrix"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
 )
@@ -95,21 +96,18 @@ func loadFresh(t testing.TB, machine string, boot int) freshBoot {
 // freshRows holds each boot against its prediction from the one before.
 func freshRows(t *testing.T, sb *strings.Builder) {
 	for _, m := range freshMachines() {
-		tableHead(sb, m.title)
+		matrix.PrintHead(sb, m.title, "change")
 		for i, what := range m.what {
 			from, to := loadFresh(t, m.name, i), loadFresh(t, m.name, i+1)
 			in := from.in
 			in.Files, in.GPT = to.file, to.gpt
-			p := predictFirst(t, in)
-			fmt.Fprintf(sb, "| %s |", what)
-			for _, index := range columns() {
-				cell := cellOf(p, to.pcrs, index)
-				if cell != "yes" {
-					t.Errorf("%s, %s: PCR %d: %s: %v", m.name, what, index, cell, p.Doubts)
+			row := matrix.Compare(predictFirst(t, in), to.pcrs, nil)
+			for index, cell := range row.PCRs {
+				if cell != matrix.Right {
+					t.Errorf("%s, %s: PCR %s: %s: %s %v", m.name, what, index, cell, row.What, row.Doubts)
 				}
-				fmt.Fprintf(sb, " %s |", cell)
 			}
-			sb.WriteString("\n")
+			matrix.PrintRow(sb, what, row.Cell)
 		}
 	}
 }

@@ -1,13 +1,12 @@
-// Package matrix holds predictions against boots, and prints what came of them: chain by change
-// by PCR.
+// Package matrix holds predictions against boots, prints what came of them, chain by change by
+// PCR, and keeps it in a ledger.
 package matrix
 
 import (
 	"fmt"
-	"io"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/pcr"
@@ -40,11 +39,18 @@ type Row struct {
 	Kept string `json:"kept,omitempty"`
 }
 
+// Cell returns what came of one PCR, "" for one that was not looked at.
+func (r *Row) Cell(index int) Cell { return r.PCRs[strconv.Itoa(index)] }
+
+// Wrong reports whether the boot came out otherwise than predicted.
+func (r *Row) Wrong() bool { return slices.Contains(slices.Collect(maps.Values(r.PCRs)), Wrong) }
+
 // Chain is a machine that was booted again and again.
 type Chain struct {
-	Name  string `json:"name"`
-	Chain string `json:"chain"` // in words
-	Rows  []Row  `json:"results"`
+	Name     string    `json:"name"`
+	Chain    string    `json:"chain"` // in words
+	Versions []Version `json:"versions"`
+	Rows     []Row     `json:"results"`
 }
 
 // Version is a package that boots were made with.
@@ -55,14 +61,13 @@ type Version struct {
 
 // Report is a run.
 type Report struct {
-	Versions  []Version `json:"versions"`
-	Scenarios []Chain   `json:"scenarios"`
+	Scenarios []Chain `json:"scenarios"`
 }
 
 // Wrong reports whether a boot came out otherwise than predicted.
 func (r *Report) Wrong() bool {
 	return slices.ContainsFunc(r.Scenarios, func(c Chain) bool {
-		return slices.ContainsFunc(c.Rows, func(r Row) bool { return r.What != "" })
+		return slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Wrong() })
 	})
 }
 
@@ -70,11 +75,9 @@ func (r *Report) Wrong() bool {
 // lacks the change and the time.
 func Compare(p *predict.Path, actual pcr.Values, log []byte) Row {
 	out := Row{Path: p.Name, PCRs: make(map[string]Cell)}
-	anyWrong := false
 	for _, i := range compared {
 		c := cellOf(p, actual, i)
 		out.PCRs[strconv.Itoa(i)] = c
-		anyWrong = anyWrong || c == Wrong
 		if c != Unknown {
 			continue
 		}
@@ -84,7 +87,7 @@ func Compare(p *predict.Path, actual pcr.Values, log []byte) Row {
 			}
 		}
 	}
-	if anyWrong {
+	if out.Wrong() {
 		out.What = whatDiffered(p, log)
 	}
 	return out
@@ -120,51 +123,9 @@ func whatDiffered(p *predict.Path, raw []byte) string {
 	if len(differences) == 0 {
 		return "the logs are the same, and so the boot's log does not explain its PCRs"
 	}
-	d := differences[0]
-	text := fmt.Sprintf("PCR %d: %s", d.PCR, d)
+	text := differences[0].String()
 	if n := len(differences) - 1; n > 0 {
 		text += fmt.Sprintf("; and %d more", n)
 	}
 	return text
-}
-
-// Print prints Markdown: a table for each chain, a row for each change, a column for each PCR.
-func (r *Report) Print(w io.Writer) {
-	fmt.Fprintln(w, "| package | version |\n|---|---|")
-	for _, v := range r.Versions {
-		fmt.Fprintf(w, "| %s | %s |\n", v.Package, v.Version)
-	}
-	for _, c := range r.Scenarios {
-		if len(c.Rows) == 0 {
-			continue
-		}
-		fmt.Fprintf(w, "\n## %s\n\n| %s: change |", c.Chain, c.Name)
-		for _, i := range compared {
-			fmt.Fprintf(w, " %d |", i)
-		}
-		fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---|", len(compared)))
-		for _, row := range c.Rows {
-			fmt.Fprintf(w, "| %s |", row.Change)
-			for _, i := range compared {
-				fmt.Fprintf(w, " %s |", row.PCRs[strconv.Itoa(i)])
-			}
-			fmt.Fprintln(w)
-		}
-		for _, row := range c.Rows {
-			row.explain(w)
-		}
-	}
-}
-
-// explain says why a row has more than yes.
-func (r *Row) explain(w io.Writer) {
-	if len(r.Doubts) > 0 || r.What != "" {
-		fmt.Fprintf(w, "\n%s:\n\n", r.Change)
-	}
-	for _, d := range r.Doubts {
-		fmt.Fprintf(w, "- unknown, %s\n", d)
-	}
-	if r.What != "" {
-		fmt.Fprintf(w, "- wrong, %s; see %s\n", r.What, r.Kept)
-	}
 }

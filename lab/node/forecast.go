@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -18,10 +16,9 @@ import (
 
 // forecast is what the node's own bootseal said of its next boot, before the reboot.
 type forecast struct {
-	change string
-	raw    string // as bootseal printed it
-	path   predict.Path
-	began  time.Time
+	change     string
+	prediction *predict.Prediction
+	began      time.Time
 }
 
 // reboot is what an administrator does. Before that, the node predicts its next boot; if that
@@ -46,11 +43,11 @@ func (s *story) predict(change string) error {
 	if err != nil || a.code == 100 {
 		return err
 	}
-	var p struct{ Paths []predict.Path }
-	if err := json.Unmarshal([]byte(a.stdout), &p); err != nil || len(p.Paths) == 0 {
-		return fmt.Errorf("the node predicts no boot: exit code %d: %s", a.code, strings.TrimSpace(a.stderr))
+	p, err := predict.Read(strings.NewReader(a.stdout))
+	if err != nil {
+		return fmt.Errorf("the node predicts no boot: exit code %d: %s: %w", a.code, strings.TrimSpace(a.stderr), err)
 	}
-	s.forecast = &forecast{change: change, raw: a.stdout, path: p.Paths[0], began: time.Now()}
+	s.forecast = &forecast{change: change, prediction: p, began: time.Now()}
 	return nil
 }
 
@@ -71,20 +68,23 @@ func (s *story) holdAgainst(ts *testscript.TestScript) error {
 	if err != nil {
 		return err
 	}
-	row := matrix.Compare(&f.path, values, []byte(log))
-	row.Change, row.Seconds = f.change, took.Seconds()
+	row, err := f.hold(values, []byte(log), filepath.Join(s.kept, "not-as-predicted"))
+	row.Seconds = took.Seconds()
 	s.rows = append(s.rows, row)
-	if row.What == "" {
-		return nil
+	return err
+}
+
+// hold compares a boot with its forecast. One that came out otherwise is an error, and all about
+// it is kept in the folder.
+func (f *forecast) hold(values pcr.Values, log []byte, folder string) (matrix.Row, error) {
+	row := matrix.Compare(&f.prediction.Paths[0], values, log)
+	row.Change = f.change
+	if !row.Wrong() {
+		return row, nil
 	}
-	for name, text := range map[string]string{
-		"prediction.json": f.raw, "predicted-pcrs.txt": f.path.PCRs.String(), "pcrs.txt": pcrs, "eventlog.bin": log,
-	} {
-		if err := os.WriteFile(filepath.Join(s.kept, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
-	return errors.New("the boot was not as predicted: " + row.What)
+	row.Kept = folder
+	failure := matrix.Failure{What: row.What, Prediction: f.prediction, PCRs: values, Log: log}
+	return row, errors.Join(errors.New("the boot was not as predicted: "+row.What), failure.Keep(folder))
 }
 
 // measured returns the PCRs and the event log of a node that is up.

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/bootseal/bootseal/lab/matrix"
 )
 
 const usage = `Boot a Debian node in LUKS2 under QEMU and run scenarios in it.
@@ -23,6 +26,7 @@ Usage: go run ./lab/node [flags]     (make lab installs what it needs)
 
   go run ./lab/node -list
   go run ./lab/node -run 'upgrade|recovery' -v
+  go run ./lab/node -quick -record lab/matrix/boots.json
 
 Exit codes: 0 all scenarios passed, 1 one failed, 2 not done.
 
@@ -31,7 +35,7 @@ Flags:
 
 type flags struct {
 	run, keep, cache, deb string
-	picture               string
+	picture, record       string
 	list, verbose, quick  bool
 	beside                bool
 	patience              time.Duration
@@ -46,6 +50,7 @@ func main() {
 	flag.BoolVar(&f.verbose, "v", false, "print what the scripts do, and the consoles")
 	flag.BoolVar(&f.beside, "beside", false, "run all at a time, and show their consoles side by side")
 	flag.StringVar(&f.picture, "picture", "", "write what the consoles show at the end, side by side, as SVG to this `file`")
+	flag.StringVar(&f.record, "record", "", "add what came out as predicted to the ledger in this `file`, lab/matrix/boots.json of a checkout")
 	flag.StringVar(&f.deb, "deb", "", "bootseal's Debian package (default: what make deb makes)")
 	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
@@ -84,6 +89,11 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		}
 		return true, nil
 	}
+	if f.record != "" { // it is better to know it before the boots
+		if _, err := matrix.ReadLedger(f.record); err != nil {
+			return false, err
+		}
+	}
 	l := &laboratory{keep: f.keep, cache: f.cache, patience: f.patience, say: sayer(progress)}
 	columns := newBesides(nil, chosen)
 	l.watch = columns.add
@@ -106,15 +116,31 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		return false, err
 	}
 	report, err := l.all(ctx, chosen, f.atATime)
-	if err != nil {
+	if report == nil {
 		return false, err
+	}
+	recorded := f.recordBoots(&report.boots, l.say)
+	if err != nil {
+		return false, errors.Join(err, recorded)
 	}
 	close(done)
 	drawing.Wait()
 	if !f.beside {
 		report.print(out)
 	}
-	return report.passed(), columns.end(report, f.picture)
+	return report.passed(), errors.Join(recorded, columns.end(report, f.picture))
+}
+
+// recordBoots adds the boots to the ledger, also those of a run that did not come to its end.
+func (f *flags) recordBoots(boots *matrix.Report, say func(string)) error {
+	if f.record == "" {
+		return nil
+	}
+	grew, err := matrix.Record(f.record, "lab/node", boots)
+	if grew {
+		say("new boots are in " + f.record)
+	}
+	return err
 }
 
 func (f *flags) choose() ([]scenario, error) {

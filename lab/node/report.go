@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 
@@ -22,14 +23,14 @@ func (r *report) passed() bool {
 	return !slices.ContainsFunc(r.results, func(r result) bool { return r.Failed != "" })
 }
 
-// all runs scenarios, some at a time, in their order.
+// all runs scenarios, some at a time, in their order. Of a run that was interrupted the report has
+// what was done.
 func (l *laboratory) all(ctx context.Context, chosen []scenario, atATime int) (*report, error) {
 	versions, err := l.versions(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := &report{results: make([]result, len(chosen))}
-	out.boots.Versions = versions
 	slots := make(chan struct{}, atATime)
 	var all sync.WaitGroup
 	for i, s := range chosen {
@@ -40,11 +41,11 @@ func (l *laboratory) all(ctx context.Context, chosen []scenario, atATime int) (*
 		})
 	}
 	all.Wait()
-	if ctx.Err() != nil {
-		return nil, errors.New("interrupted")
+	for _, r := range l.results() {
+		out.boots.Scenarios = append(out.boots.Scenarios, matrix.Chain{Name: r.Name, Chain: r.Title, Versions: versions, Rows: r.rows})
 	}
-	for _, r := range out.results {
-		out.boots.Scenarios = append(out.boots.Scenarios, matrix.Chain{Name: r.Name, Chain: r.Title, Rows: r.rows})
+	if ctx.Err() != nil {
+		return out, errors.New("interrupted")
 	}
 	return out, nil
 }
@@ -61,6 +62,19 @@ func (l *laboratory) once(ctx context.Context, s scenario) result {
 	tell := l.told[s.Name]
 	l.mu.Unlock()
 	return tell()
+}
+
+// results are of all scenarios that were run, by their names, those too that others begin with. It
+// waits for them.
+func (l *laboratory) results() []result {
+	l.mu.Lock()
+	told := maps.Clone(l.told)
+	l.mu.Unlock()
+	var out []result
+	for _, name := range slices.Sorted(maps.Keys(told)) {
+		out = append(out, told[name]())
+	}
+	return out
 }
 
 // versions are of all that boots: packages of this machine, and those in the node.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 type runner struct {
 	work, keep string
 	booted     bool // the prediction gets the files of the last boot, too
+	versions   []matrix.Version
 	limits     func(context.Context) (context.Context, context.CancelFunc)
 	progress   func(string)
 }
@@ -36,7 +38,7 @@ func (r *runner) run(ctx context.Context, s scenario) (*matrix.Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &matrix.Chain{Name: s.Name, Chain: s.Chain}
+	out := &matrix.Chain{Name: s.Name, Chain: s.Chain, Versions: r.versions}
 	before, err := r.boot(ctx, m, image, s, 0)
 	if err != nil {
 		return out, err
@@ -72,13 +74,13 @@ func (r *runner) run(ctx context.Context, s scenario) (*matrix.Chain, error) {
 		}
 		b := boot{scenario: s.Name, number: i + 1, machine: machine, baseline: before, predicted: predicted, report: after, console: consoleOf(dir, i+1)}
 		res, err := b.compare(r.keep)
-		if err != nil {
-			return out, fmt.Errorf("%s: %s: %w", s.Name, step.Change, err)
-		}
 		res.Change = step.Change
 		out.Rows = append(out.Rows, res)
-		if res.What != "" {
+		if res.Wrong() {
 			r.progress(fmt.Sprintf("%s, boot %d: NO: %s", s.Name, i+2, res.What))
+		}
+		if err != nil {
+			return out, fmt.Errorf("%s: %s: %w", s.Name, step.Change, err)
 		}
 		before = after
 	}
@@ -156,52 +158,25 @@ type boot struct {
 func (b *boot) compare(keep string) (matrix.Row, error) {
 	out := matrix.Compare(&b.predicted.Paths[0], b.report.PCRs, b.report.Log)
 	out.Seconds = b.report.Took.Seconds()
-	if out.What == "" {
+	if !out.Wrong() {
 		return out, nil
 	}
 	out.Kept = filepath.Join(keep, fmt.Sprintf("%s-%d", b.scenario, b.number+1))
-	return out, b.keep(out.Kept, out.What)
+	more, err := b.around()
+	f := matrix.Failure{What: out.What, Prediction: b.predicted, PCRs: b.report.PCRs, Log: b.report.Log, More: more}
+	return out, errors.Join(err, f.Keep(out.Kept))
 }
 
-// keep writes all about the boot into a folder.
-func (b *boot) keep(dir, what string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
+// around are files with what the prediction was made from, and the console.
+func (b *boot) around() (map[string][]byte, error) {
+	var vars, manifest bytes.Buffer
 	console, err := os.ReadFile(b.console)
-	if err != nil {
-		return err
-	}
-	predictedLog, err := b.predicted.Paths[0].Log().Bytes()
-	if err != nil {
-		return err
-	}
-	var vars, manifest, prediction bytes.Buffer
-	if err := b.baseline.Vars.Dump(&vars); err != nil {
-		return err
-	}
-	if err := encode(&manifest, b.machine.Files); err != nil {
-		return err
-	}
-	if err := encode(&prediction, b.predicted); err != nil {
-		return err
-	}
-	for name, data := range map[string][]byte{
-		"what.txt":               []byte(what + "\n"),
-		"baseline-eventlog.bin":  b.baseline.Log,
-		"baseline-pcrs.txt":      []byte(b.baseline.PCRs.String()),
-		"baseline-efivars.json":  vars.Bytes(),
-		"manifest.json":          manifest.Bytes(),
-		"prediction.json":        prediction.Bytes(),
-		"predicted-eventlog.bin": predictedLog,
-		"predicted-pcrs.txt":     []byte(b.predicted.Paths[0].PCRs.String()),
-		"eventlog.bin":           b.report.Log,
-		"pcrs.txt":               []byte(b.report.PCRs.String()),
-		"console.txt":            console,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	err = errors.Join(err, b.baseline.Vars.Dump(&vars), encode(&manifest, b.machine.Files))
+	return map[string][]byte{
+		"baseline-eventlog.bin": b.baseline.Log,
+		"baseline-pcrs.txt":     []byte(b.baseline.PCRs.String()),
+		"baseline-efivars.json": vars.Bytes(),
+		"manifest.json":         manifest.Bytes(),
+		"console.txt":           console,
+	}, err
 }

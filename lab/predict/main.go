@@ -1,5 +1,6 @@
 // Command predict boots machines that nobody has recorded, predicts each next boot beforehand,
-// and says which PCRs came out as predicted: chain by change by PCR. docs/lab.md has a run.
+// and says which PCRs came out as predicted: chain by change by PCR. docs/accuracy.md has what
+// came of it.
 package main
 
 import (
@@ -32,6 +33,7 @@ Usage: go run ./lab/predict [flags]     (make lab-predict installs what it needs
 
   go run ./lab/predict -list
   go run ./lab/predict -run 'grub|uki-on' -o json
+  go run ./lab/predict -run uki-off -record lab/matrix/boots.json
 
 Exit codes: 0 all came out as predicted, 1 something did not, 2 not done.
 
@@ -39,10 +41,10 @@ Flags:
 `
 
 type flags struct {
-	run, keep, cache, format string
-	list, booted             bool
-	machines                 int
-	patience                 time.Duration
+	run, keep, cache, format, record string
+	list, booted                     bool
+	machines                         int
+	patience                         time.Duration
 }
 
 func main() {
@@ -52,7 +54,8 @@ func main() {
 	flag.StringVar(&f.format, "o", "text", "output `format`: text (Markdown) or json")
 	flag.StringVar(&f.keep, "keep", "lab-predict", "`folder` for what is kept of wrong predictions")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for unpacked packages (default bootseal/lab in the user's cache)")
-	flag.BoolVar(&f.booted, "booted", false, "give predictions the files of the last boot, too")
+	flag.StringVar(&f.record, "record", "", "add what came out as predicted to the ledger in this `file`, lab/matrix/boots.json of a checkout")
+	flag.BoolVar(&f.booted, "booted", false, "give predictions the files of the last boot, too; then nothing is recorded")
 	flag.IntVar(&f.machines, "j", min(2, runtime.NumCPU()), "`machines` that run at a time; each takes a processor")
 	flag.DurationVar(&f.patience, "patience", 10*time.Minute, "`time` that one boot may take")
 	flag.Usage = func() {
@@ -82,6 +85,11 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("-run: %w", err)
 	}
+	if f.record != "" { // it is better to know it before the boots
+		if _, err := matrix.ReadLedger(f.record); err != nil {
+			return false, err
+		}
+	}
 	if f.cache, err = lab.Cache(f.cache); err != nil {
 		return false, err
 	}
@@ -102,24 +110,37 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		printList(out, scenarios)
 		return true, os.RemoveAll(work)
 	}
-	r := &runner{work: work, keep: f.keep, booted: f.booted, progress: say,
+	r := &runner{work: work, keep: f.keep, booted: f.booted, versions: p.Versions, progress: say,
 		limits: func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, f.patience)
 		}}
 	report, err := r.all(ctx, scenarios, f.machines)
-	report.Versions = p.Versions
 	if f.format == "json" {
 		err = errors.Join(err, encode(out, report))
 	} else {
 		report.Print(out)
 	}
+	recorded := f.recordBoots(report, say)
 	if err != nil && ctx.Err() == nil {
-		return false, err // with the consoles in the folder
+		return false, errors.Join(err, recorded) // with the consoles in the folder
 	}
 	if err != nil {
-		return false, errors.Join(errors.New("interrupted"), os.RemoveAll(work))
+		err = errors.New("interrupted")
 	}
-	return !report.Wrong(), os.RemoveAll(work)
+	return !report.Wrong(), errors.Join(err, recorded, os.RemoveAll(work))
+}
+
+// recordBoots adds the boots to the ledger, also those of a run that did not come to its end. Its
+// rows are of predictions from what every machine knows of its last boot.
+func (f *flags) recordBoots(report *matrix.Report, say func(string)) error {
+	if f.record == "" || f.booted {
+		return nil
+	}
+	grew, err := matrix.Record(f.record, "lab/predict", report)
+	if grew {
+		say("new boots are in " + f.record)
+	}
+	return err
 }
 
 // scenariosOf returns the scenarios whose names match. It is the list of all: a new one is a
