@@ -32,7 +32,10 @@ func (s *story) reboot(ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	s.node.console.skip()
-	_, err := s.node.do(s.ctx, "systemctl --no-block reboot")
+	a, err := s.node.do(s.ctx, "systemctl --no-block reboot")
+	if err == nil && a.code != 0 {
+		err = fmt.Errorf("systemd refuses to reboot: %s", strings.TrimSpace(a.stderr))
+	}
 	return err
 }
 

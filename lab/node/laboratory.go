@@ -29,6 +29,7 @@ type laboratory struct {
 	patience          time.Duration
 	watch             func(scenario, line string) // gets the consoles, or is nil
 	say               func(string)
+	slots             chan struct{} // holds one for each story that is being told, and does not wait for another
 
 	mu     sync.Mutex
 	saving map[string]*sync.Mutex // by state: two scenarios can want the same at a time

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -54,7 +55,7 @@ func main() {
 	flag.StringVar(&f.deb, "deb", "", "bootseal's Debian package (default: what make deb makes)")
 	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
-	flag.IntVar(&f.atATime, "j", 1, "`scenarios` that run at a time; each takes a processor and 1 GiB")
+	flag.IntVar(&f.atATime, "j", min(runtime.NumCPU(), 4), "`scenarios` that run at a time; each takes a processor and 1 GiB")
 	flag.DurationVar(&f.patience, "patience", 20*time.Minute, "`time` that a node may take to do what is waited for")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
@@ -94,14 +95,16 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 			return false, err
 		}
 	}
-	l := &laboratory{keep: f.keep, cache: f.cache, patience: f.patience, say: sayer(progress)}
+	if f.beside {
+		f.atATime = max(f.atATime, len(chosen))
+	}
+	l := &laboratory{keep: f.keep, cache: f.cache, patience: f.patience, say: sayer(progress), slots: make(chan struct{}, f.atATime)}
 	columns := newBesides(nil, chosen)
 	l.watch = columns.add
 	switch {
 	case f.beside:
 		columns = newBesides(out, chosen)
 		l.watch, l.say = columns.add, columns.note
-		f.atATime = max(f.atATime, len(chosen))
 	case f.verbose:
 		l.watch = func(scenario, line string) { columns.add(scenario, line); l.say(scenario + " | " + printable(line)) }
 	}
@@ -115,7 +118,7 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err := l.prepare(ctx, f.deb); err != nil {
 		return false, err
 	}
-	report, err := l.all(ctx, chosen, f.atATime)
+	report, err := l.all(ctx, chosen)
 	if report == nil {
 		return false, err
 	}

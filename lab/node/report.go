@@ -23,22 +23,17 @@ func (r *report) passed() bool {
 	return !slices.ContainsFunc(r.results, func(r result) bool { return r.Failed != "" })
 }
 
-// all runs scenarios, some at a time, in their order. Of a run that was interrupted the report has
-// what was done.
-func (l *laboratory) all(ctx context.Context, chosen []scenario, atATime int) (*report, error) {
+// all runs scenarios, as many at a time as there are slots. Of a run that was interrupted the
+// report has what was done.
+func (l *laboratory) all(ctx context.Context, chosen []scenario) (*report, error) {
 	versions, err := l.versions(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := &report{results: make([]result, len(chosen))}
-	slots := make(chan struct{}, atATime)
 	var all sync.WaitGroup
 	for i, s := range chosen {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			out.results[i] = l.once(ctx, s)
-		})
+		all.Go(func() { out.results[i] = l.once(ctx, s) })
 	}
 	all.Wait()
 	for _, r := range l.results() {

@@ -85,7 +85,9 @@ func (s *story) from(ts *testscript.TestScript, args []string) error {
 		return errors.New("a story begins once")
 	}
 	asked := time.Now()
+	<-s.l.slots // for who makes it
 	saved, err := s.l.state(s.ctx, args[0])
+	s.l.slots <- struct{}{}
 	s.waited = time.Since(asked)
 	if err != nil {
 		return err

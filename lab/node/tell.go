@@ -27,6 +27,8 @@ type result struct {
 
 // tell runs a scenario. All about it is kept in a folder.
 func (l *laboratory) tell(ctx context.Context, s scenario) result {
+	l.slots <- struct{}{}
+	defer func() { <-l.slots }()
 	began := time.Now()
 	out := result{Name: s.Name, Title: s.Title, Kept: filepath.Join(l.keep, s.Name)}
 	l.say(fmt.Sprintf("%s: %s", s.Name, s.Title))
