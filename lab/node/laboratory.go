@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bootseal/bootseal/lab"
 )
 
 //go:embed scenarios
@@ -103,11 +105,11 @@ func maker(state string) (scenario, error) {
 // firstState is a disk that was never booted, with a TPM that was never used.
 const firstState = "image"
 
-// stateKey is the hash of all that a saved node comes from: packages, scripts, QEMU.
+// stateKey is the hash of all that a saved node comes from: packages, scripts, QEMU and its machine.
 func (l *laboratory) stateKey(ctx context.Context, state string) (string, error) {
 	if state == firstState {
 		disk, err := l.image(ctx)
-		return contentKey(disk, l.qemu, guestFile("agent")), err
+		return contentKey(disk, l.qemu, strings.Join(lab.Flags("", ""), " "), guestFile("agent")), err
 	}
 	s, err := maker(state)
 	if err != nil {
