@@ -75,7 +75,7 @@ func (l *laboratory) build(ctx context.Context) (string, error) {
 	dir := filepath.Join(l.work, "deb")
 	c := exec.CommandContext(ctx, "packaging/deb", dir)
 	c.Dir = strings.TrimSpace(string(root))
-	c.Env = append(os.Environ(), "VERSION=0~lab", "SOURCE_DATE_EPOCH=1700000000", "GOFLAGS=-buildvcs=false")
+	c.Env = append(os.Environ(), "VERSION=0~lab", "SOURCE_DATE_EPOCH=1700000000", "COMPRESSION=gzip", "GOFLAGS=-buildvcs=false")
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build bootseal's Debian package: %w: %s", err, out)
 	}
