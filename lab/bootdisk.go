@@ -14,11 +14,11 @@ const bootDiskOptions = "ro console=ttyS0,115200 panic=1 no_timer_check"
 // BootDisk returns files for an [Image] on which shim, GRUB and the newest kernel of the
 // distribution's series boot an [Initrd], with more files in it; and the packages they are of.
 func BootDisk(ctx context.Context, cache string, more ...ArchiveFile) (map[string][]byte, []Package, error) {
-	series, err := KernelSeries(ctx)
+	series, err := Apt{}.KernelSeries(ctx, CloudKernel)
 	if err != nil {
 		return nil, nil, err
 	}
-	kernels, err := CloudKernels(ctx, series)
+	kernels, err := Apt{}.Kernels(ctx, CloudFlavor, series)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -27,7 +27,7 @@ func BootDisk(ctx context.Context, cache string, more ...ArchiveFile) (map[strin
 	}
 	var packages []Package
 	for _, name := range []string{"shim-signed", "grub-efi-amd64-signed", kernels[len(kernels)-1]} {
-		p, err := Unpack(ctx, cache, name)
+		p, err := Apt{}.Unpack(ctx, cache, name)
 		if err != nil {
 			return nil, nil, err
 		}

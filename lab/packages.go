@@ -21,17 +21,13 @@ type Package struct {
 
 // Unpack returns a package of the version that apt would install, unpacked below the cache. A
 // package that is there already by its hash is not fetched again.
-func Unpack(ctx context.Context, cache, name string) (Package, error) {
-	uri, err := output(ctx, "apt-get", "download", "--print-uris", name)
+func (a Apt) Unpack(ctx context.Context, cache, name string) (Package, error) {
+	f, err := a.find(ctx, name)
 	if err != nil {
-		return Package{}, fmt.Errorf("look up the package %s (run apt-get update?): %w", name, err)
+		return Package{}, err
 	}
-	fields := strings.Fields(uri) // 'URL' FILE SIZE HASH
-	if len(fields) < 4 {
-		return Package{}, fmt.Errorf("look up the package %s: apt-get answers %q", name, uri)
-	}
-	version := strings.ReplaceAll(strings.Split(fields[1], "_")[1], "%3a", ":")
-	key := sha256.Sum256([]byte(strings.Join(fields[1:], " ")))
+	version := strings.ReplaceAll(strings.Split(f.file, "_")[1], "%3a", ":")
+	key := sha256.Sum256([]byte(f.file + " " + f.rest))
 	p := Package{Name: name, Version: version, Root: filepath.Join(cache, fmt.Sprintf("%s-%x", name, key[:8]))}
 	if _, err := os.Stat(p.Root); err == nil {
 		return p, nil
@@ -44,17 +40,12 @@ func Unpack(ctx context.Context, cache, name string) (Package, error) {
 		return p, err
 	}
 	defer os.RemoveAll(work)
-	download := exec.CommandContext(ctx, "apt-get", "download", "-q", name)
-	download.Dir = work
-	if out, err := download.CombinedOutput(); err != nil {
-		return p, fmt.Errorf("download the package %s: %w: %s", name, err, out)
-	}
-	debs, err := filepath.Glob(filepath.Join(work, "*.deb"))
-	if err != nil || len(debs) != 1 {
-		return p, fmt.Errorf("download the package %s: there are %d files", name, len(debs))
+	deb, err := a.Download(ctx, work, name)
+	if err != nil {
+		return p, err
 	}
 	root := filepath.Join(work, "root")
-	if _, err := run(ctx, "dpkg", "-x", debs[0], root); err != nil {
+	if _, err := run(ctx, "dpkg", "-x", deb, root); err != nil {
 		return p, err
 	}
 	if err := os.Rename(root, p.Root); err != nil && !os.IsExist(err) {
@@ -73,8 +64,8 @@ func InstalledVersion(ctx context.Context, name string) (string, error) {
 }
 
 // CandidateVersions are the versions of packages that apt would install.
-func CandidateVersions(ctx context.Context, names ...string) (map[string]string, error) {
-	text, err := output(ctx, "apt-cache", append([]string{"show", "--no-all-versions"}, names...)...)
+func (a Apt) CandidateVersions(ctx context.Context, names ...string) (map[string]string, error) {
+	text, err := a.cache(ctx, append([]string{"show", "--no-all-versions"}, names...)...)
 	if err != nil {
 		return nil, fmt.Errorf("look up versions of packages (run apt-get update?): %w", err)
 	}
@@ -90,29 +81,35 @@ func CandidateVersions(ctx context.Context, names ...string) (map[string]string,
 	return out, nil
 }
 
-var cloudKernel = regexp.MustCompile(`^linux-image-([0-9]+\.[0-9]+\.[0-9].*)-cloud-amd64$`)
-
-// CloudKernels returns the packages of the signed cloud kernels that apt knows of a series
-// ("6.1."), or of all (""), the oldest first.
-func CloudKernels(ctx context.Context, series string) ([]string, error) {
-	names, err := output(ctx, "apt-cache", "pkgnames", "linux-image-"+series)
+// Kernels returns the packages of the signed kernels of a flavor ("cloud-amd64") that apt knows
+// of a series ("6.1."), or of all (""), the oldest first.
+func (a Apt) Kernels(ctx context.Context, flavor, series string) ([]string, error) {
+	names, err := a.cache(ctx, "pkgnames", "linux-image-"+series)
 	if err != nil {
 		return nil, fmt.Errorf("list the kernels: %w", err)
 	}
-	kernels := slices.DeleteFunc(strings.Fields(names), func(n string) bool { return !cloudKernel.MatchString(n) })
-	slices.SortFunc(kernels, func(a, b string) int { return slices.Compare(numbers(a), numbers(b)) })
-	return kernels, nil
+	return kernelsAmong(strings.Fields(names), flavor), nil
 }
 
-// KernelSeries is the series of the distribution's cloud kernel: "6.1.".
-func KernelSeries(ctx context.Context) (string, error) {
-	out, err := output(ctx, "apt-cache", "depends", "linux-image-cloud-amd64")
+// kernelsAmong drops what is no signed kernel of the flavor, and sorts the others by their versions.
+func kernelsAmong(names []string, flavor string) []string {
+	kernel := regexp.MustCompile(`^linux-image-([0-9]+\.[0-9]+\.[0-9].*)-` + regexp.QuoteMeta(flavor) + "$")
+	version := func(name string) []int { return numbers(kernel.FindStringSubmatch(name)[1]) }
+	names = slices.DeleteFunc(names, func(n string) bool { return !kernel.MatchString(n) })
+	slices.SortFunc(names, func(a, b string) int { return slices.Compare(version(a), version(b)) })
+	return names
+}
+
+// KernelSeries is the series ("6.1.") of the kernel that a package without a version of its own
+// stands for ("linux-image-cloud-amd64").
+func (a Apt) KernelSeries(ctx context.Context, name string) (string, error) {
+	out, err := a.cache(ctx, "depends", name)
 	if err != nil {
-		return "", fmt.Errorf("look up the cloud kernel: %w", err)
+		return "", fmt.Errorf("look up the kernel of %s: %w", name, err)
 	}
 	m := regexp.MustCompile(`linux-image-([0-9]+\.[0-9]+\.)`).FindStringSubmatch(out)
 	if m == nil {
-		return "", fmt.Errorf("look up the cloud kernel: apt-cache answers %q (run apt-get update?)", out)
+		return "", fmt.Errorf("look up the kernel of %s: apt-cache answers %q (run apt-get update?)", name, out)
 	}
 	return m[1], nil
 }

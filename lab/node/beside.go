@@ -125,6 +125,9 @@ func (b *besides) end(r *report, file string) error {
 		if res.Failed != "" {
 			verdict = "not as told: " + res.Failed
 		}
+		if res.Skipped != "" {
+			verdict = "not told: " + res.Skipped
+		}
 		b.columns[i].verdict = verdict
 		if b.w != nil {
 			fmt.Fprintf(b.w, "\n%s: %s\n", res.Name, verdict)

@@ -38,8 +38,8 @@ func newNode(ctx context.Context, disk, dir string) error {
 // changedGRUB returns a file with the node's GRUB, one byte of whose greeting is changed, signed
 // with the key that shim trusts: it starts, and it is another program. Signatures have a time, so
 // the file is kept.
-func (l *laboratory) changedGRUB(ctx context.Context) (string, error) {
-	disk, err := l.image(ctx)
+func (l *laboratory) changedGRUB(ctx context.Context, r *release) (string, error) {
+	disk, err := l.image(ctx, r)
 	if err != nil {
 		return "", err
 	}

@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/bootseal/bootseal/lab"
 )
 
 // The node's disk: an EFI system partition, /boot, and the root in LUKS2, whose UUIDs are always
@@ -37,34 +35,8 @@ const (
 	passphrase = "lab"
 )
 
-// nodePackages are what a node has beside Debian's essential packages and a kernel.
-var nodePackages = []string{
-	"busybox", "cryptsetup-initramfs", "dbus", "dosfstools", "e2fsprogs", "efibootmgr", "grub-efi-amd64-bin",
-	"grub-efi-amd64-signed", "grub2-common", "initramfs-tools", "kmod", "shim-signed", "systemd-sysv", "udev", "zstd",
-	// What systemd's token plug-in loads when it is there.
-	"libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-device0",
-}
-
 //go:embed guest
 var guest embed.FS
-
-// kernels are the two newest of the distribution's signed cloud kernels.
-type kernels struct{ Old, New string }
-
-func findKernels(ctx context.Context) (kernels, error) {
-	series, err := lab.KernelSeries(ctx)
-	if err != nil {
-		return kernels{}, err
-	}
-	all, err := lab.CloudKernels(ctx, series)
-	if err != nil {
-		return kernels{}, err
-	}
-	if len(all) < 2 {
-		return kernels{}, fmt.Errorf("apt knows %d cloud kernels of the series %s, and an upgrade needs two", len(all), series)
-	}
-	return kernels{Old: all[len(all)-2], New: all[len(all)-1]}, nil
-}
 
 // contentKey is what a product of the cache is named by: the hash of all that it is made of.
 func contentKey(parts ...string) string {
@@ -82,15 +54,16 @@ func guestFile(name string) string {
 
 // image returns the disk of a node that was never booted, made where the cache has none of
 // these packages and of these files.
-func (l *laboratory) image(ctx context.Context) (string, error) {
-	look := exec.CommandContext(ctx, "apt-get", append([]string{"download", "--print-uris", l.kernels.Old}, nodePackages...)...)
-	look.Dir = l.work
-	uris, err := look.Output()
+func (l *laboratory) image(ctx context.Context, r *release) (string, error) {
+	uris, err := r.apt.URIs(ctx, append(r.packagesOf(r.Old), r.Packages...)...)
 	if err != nil {
-		return "", fmt.Errorf("look up the node's packages (run apt-get update?): %w", err)
+		return "", err
 	}
-	key := contentKey(string(uris), guestFile("customize"), guestFile("agent"), fmt.Sprint(diskLength, rootLength), rootUUID)
-	path := filepath.Join(l.cache, "disk-"+key+".raw")
+	parts := []string{uris, guestFile("customize"), guestFile("agent"), fmt.Sprint(diskLength, rootLength), rootUUID}
+	if r.Customize != "" {
+		parts = append(parts, guestFile(r.Customize))
+	}
+	path := filepath.Join(l.cache, "disk-"+contentKey(parts...)+".raw")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -102,53 +75,62 @@ func (l *laboratory) image(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	l.say("make the node's root of Debian's packages: a minute or two")
-	if err := l.debootstrap(ctx, work); err != nil {
+	l.say("make the node's root of packages of " + r.Name + ": a minute or two")
+	if err := debootstrap(ctx, r, work); err != nil {
 		return "", err
 	}
 	l.say("put it into LUKS2, on a disk")
 	disk := filepath.Join(work, "disk.raw")
-	if err := makeDisk(ctx, work, disk, strings.TrimPrefix(l.kernels.Old, "linux-image-")); err != nil {
+	if err := makeDisk(ctx, r, work, disk); err != nil {
 		return "", err
 	}
 	return path, os.Rename(disk, path)
 }
 
 // debootstrap makes work/root.tar.
-func (l *laboratory) debootstrap(ctx context.Context, work string) error {
-	for _, name := range []string{"customize", "agent"} {
+func debootstrap(ctx context.Context, r *release, work string) error {
+	packages := append(r.packagesOf(r.Old), r.Packages...)
+	slices.Sort(packages)
+	args := []string{"--quiet", "--variant=minbase", "--include=" + strings.Join(packages, ","),
+		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
+		"--customize-hook=upload " + filepath.Join(work, "agent") + " /usr/local/sbin/lab-agent"}
+	if r.keyring != "" {
+		// Apt's own user cannot look into root's cache.
+		args = append(args, "--keyring="+r.keyring, `--aptopt=APT::Sandbox::User "root"`)
+	}
+	for _, name := range []string{"agent", "customize", r.Customize} {
+		if name == "" {
+			continue
+		}
 		if err := os.WriteFile(filepath.Join(work, name), []byte(guestFile(name)), 0o755); err != nil {
 			return err
 		}
+		if name != "agent" {
+			args = append(args, "--customize-hook=copy-in "+filepath.Join(work, name)+" /tmp",
+				fmt.Sprintf(`--customize-hook=chroot "$1" /tmp/%s %s %s %s`, name, luksUUID, bootUUID, espUUID),
+				fmt.Sprintf(`--customize-hook=rm "$1/tmp/%s"`, name))
+		}
 	}
-	packages := append([]string{l.kernels.Old}, nodePackages...)
-	slices.Sort(packages)
-	_, err := run(ctx, "mmdebstrap", "--quiet", "--variant=minbase", "--include="+strings.Join(packages, ","),
-		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-		"--customize-hook=copy-in "+filepath.Join(work, "customize")+" /tmp",
-		"--customize-hook=upload "+filepath.Join(work, "agent")+" /usr/local/sbin/lab-agent",
-		fmt.Sprintf(`--customize-hook=chroot "$1" /tmp/customize %s %s %s`, luksUUID, bootUUID, espUUID),
-		`--customize-hook=rm "$1/tmp/customize"`,
-		"bookworm", filepath.Join(work, "root.tar"))
+	_, err := run(ctx, "mmdebstrap", append(args, r.Suite, filepath.Join(work, "root.tar"))...)
 	return err
 }
 
 // makeDisk makes a disk of work/root.tar. Fakeroot keeps owners and device nodes without root,
 // and cryptsetup encrypts a file without device-mapper.
-func makeDisk(ctx context.Context, work, disk, kernel string) error {
+func makeDisk(ctx context.Context, r *release, work, disk string) error {
 	in := func(name string) string { return filepath.Join(work, name) }
 	unpack := fmt.Sprintf(`set -e; cd %s; mkdir root; tar -C root -xf root.tar; rm root.tar
 mkdir -p root/boot/grub root/boot/efi; mv root/boot boot; mkdir -p root/boot; cp grub.cfg boot/grub/
 mke2fs -q -t ext4 -U %s -d boot boot.img %dM
 mke2fs -q -t ext4 -U %s -d root root.img %dM`, work, bootUUID, bootLength, rootUUID, rootLength-32)
-	menu := fmt.Sprintf("linux /vmlinuz-%[1]s root=/dev/mapper/cryptroot ro console=ttyS0,115200 quiet\ninitrd /initrd.img-%[1]s\nboot\n", kernel)
+	menu := fmt.Sprintf("linux /vmlinuz-%[1]s root=/dev/mapper/cryptroot ro console=ttyS0,115200 quiet\ninitrd /initrd.img-%[1]s\nboot\n", r.Old)
 	if err := os.WriteFile(in("grub.cfg"), []byte(menu), 0o644); err != nil {
 		return err
 	}
 	if _, err := run(ctx, "fakeroot", "sh", "-c", unpack); err != nil {
 		return err
 	}
-	if err := makeESP(ctx, in("root"), in("esp.img")); err != nil {
+	if err := makeESP(ctx, r, in("root"), in("esp.img")); err != nil {
 		return err
 	}
 	if err := encrypt(ctx, in("root.img"), luksUUID, passphrase); err != nil {
@@ -181,7 +163,7 @@ mke2fs -q -t ext4 -U %s -d root root.img %dM`, work, bootUUID, bootLength, rootU
 
 // makeESP makes an EFI system partition as grub-install does, without its boot option: the
 // firmware finds shim in the folder for disks that move.
-func makeESP(ctx context.Context, root, image string) error {
+func makeESP(ctx context.Context, r *release, root, image string) error {
 	if _, err := run(ctx, "mkfs.fat", "-C", "-F", "32", "-i", strings.ReplaceAll(espUUID, "-", ""), "-n", "ESP", image, fmt.Sprint(espLength<<10)); err != nil {
 		return err
 	}
@@ -190,14 +172,15 @@ func makeESP(ctx context.Context, root, image string) error {
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return err
 	}
-	if _, err := run(ctx, "mmd", "-i", image, "::/EFI", "::/EFI/BOOT", "::/EFI/debian"); err != nil {
+	if _, err := run(ctx, "mmd", "-i", image, "::/EFI", "::/EFI/BOOT", "::/EFI/"+r.Folder); err != nil {
 		return err
 	}
-	shim, grub := filepath.Join(root, "usr/lib/shim"), filepath.Join(root, "usr/lib/grub/x86_64-efi-signed")
+	shims := filepath.Join(root, "usr/lib/shim")
+	shim, grub := filepath.Join(shims, r.Shim), filepath.Join(root, "usr/lib/grub/x86_64-efi-signed")
 	for _, f := range [][2]string{
-		{shim + "/shimx64.efi.signed", "BOOT/BOOTX64.EFI"}, {grub + "/grubx64.efi.signed", "BOOT/grubx64.efi"},
-		{shim + "/shimx64.efi.signed", "debian/shimx64.efi"}, {grub + "/grubx64.efi.signed", "debian/grubx64.efi"},
-		{shim + "/mmx64.efi.signed", "debian/mmx64.efi"}, {config, "debian/grub.cfg"},
+		{shim, "BOOT/BOOTX64.EFI"}, {grub + "/grubx64.efi.signed", "BOOT/grubx64.efi"},
+		{shim, r.Folder + "/shimx64.efi"}, {grub + "/grubx64.efi.signed", r.Folder + "/grubx64.efi"},
+		{filepath.Join(shims, r.MokManager), r.Folder + "/mmx64.efi"}, {config, r.Folder + "/grub.cfg"},
 	} {
 		if _, err := run(ctx, "mcopy", "-i", image, f[0], "::/EFI/"+f[1]); err != nil {
 			return err

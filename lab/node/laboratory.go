@@ -24,10 +24,8 @@ var scenarios embed.FS
 // laboratory is what all scenarios of a run share.
 type laboratory struct {
 	cache, work, keep string
-	kernels           kernels
+	deb               string // bootseal's package
 	qemu              string // its version: saved memory is for the same one
-	payload           string // the second disk of every node
-	payloadKey        string
 	patience          time.Duration
 	watch             func(scenario, line string) // gets the consoles, or is nil
 	say               func(string)
@@ -36,6 +34,7 @@ type laboratory struct {
 	mu     sync.Mutex
 	saving map[string]*sync.Mutex // by state: two scenarios can want the same at a time
 	told   map[string]func() result
+	opened map[string]func() (*release, error) // by the state of a disk that was never booted
 }
 
 // scenario is a script, one file.
@@ -102,13 +101,35 @@ func maker(state string) (scenario, error) {
 	return scenario{}, fmt.Errorf("no scenario saves the state %q", state)
 }
 
-// firstState is a disk that was never booted, with a TPM that was never used.
-const firstState = "image"
+// releaseOf returns the release whose node the saved one is.
+func (l *laboratory) releaseOf(ctx context.Context, state string) (*release, error) {
+	for distributionOf(state) == nil {
+		s, err := maker(state)
+		if err != nil {
+			return nil, err
+		}
+		state = s.word("from")
+	}
+	l.mu.Lock()
+	if l.opened == nil {
+		l.opened = make(map[string]func() (*release, error))
+	}
+	if l.opened[state] == nil {
+		l.opened[state] = sync.OnceValues(func() (*release, error) { return l.open(ctx, distributionOf(state)) })
+	}
+	open := l.opened[state]
+	l.mu.Unlock()
+	return open()
+}
 
 // stateKey is the hash of all that a saved node comes from: packages, scripts, QEMU and its machine.
 func (l *laboratory) stateKey(ctx context.Context, state string) (string, error) {
-	if state == firstState {
-		disk, err := l.image(ctx)
+	r, err := l.releaseOf(ctx, state)
+	if err != nil {
+		return "", err
+	}
+	if state == r.State {
+		disk, err := l.image(ctx, r)
 		return contentKey(disk, l.qemu, strings.Join(lab.Flags("", ""), " "), guestFile("agent")), err
 	}
 	s, err := maker(state)
@@ -121,7 +142,7 @@ func (l *laboratory) stateKey(ctx context.Context, state string) (string, error)
 	}
 	parts := []string{before, s.text}
 	if s.uses("unpack") {
-		parts = append(parts, l.payloadKey)
+		parts = append(parts, r.payloadKey)
 	}
 	return contentKey(parts...), nil
 }
@@ -149,8 +170,12 @@ func (l *laboratory) state(ctx context.Context, name string) (string, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	if name == firstState {
-		disk, err := l.image(ctx)
+	r, err := l.releaseOf(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if name == r.State {
+		disk, err := l.image(ctx, r)
 		if err != nil {
 			return "", err
 		}

@@ -1,5 +1,5 @@
-// Command node tells stories of a Debian node in LUKS2, with bootseal inside, each with real boots:
-// QEMU, OVMF with Secure Boot, shim, GRUB, Debian's kernel, and bootseal's vTPM. docs/lab.md says
+// Command node tells stories of a Debian or Ubuntu node in LUKS2, with bootseal inside, each with real
+// boots: QEMU, OVMF with Secure Boot, shim, GRUB, the distribution's kernel, and bootseal's vTPM. docs/lab.md says
 // how to write one.
 package main
 
@@ -21,13 +21,15 @@ import (
 	"github.com/bootseal/bootseal/lab/matrix"
 )
 
-const usage = `Boot a Debian node in LUKS2 under QEMU and run scenarios in it.
+const usage = `Boot a Debian or Ubuntu node in LUKS2 under QEMU and run scenarios in it.
 
 Usage: go run ./lab/node [flags]     (make lab installs what it needs)
 
   go run ./lab/node -list
   go run ./lab/node -run 'upgrade|recovery' -v
   go run ./lab/node -quick -record lab/matrix/boots.json
+
+A scenario of a distribution whose archive cannot be reached is skipped.
 
 Exit codes: 0 all scenarios passed, 1 one failed, 2 not done.
 
@@ -98,7 +100,7 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if f.beside {
 		f.atATime = max(f.atATime, len(chosen))
 	}
-	l := &laboratory{keep: f.keep, cache: f.cache, patience: f.patience, say: sayer(progress), slots: make(chan struct{}, f.atATime)}
+	l := &laboratory{keep: f.keep, cache: f.cache, deb: f.deb, patience: f.patience, say: sayer(progress), slots: make(chan struct{}, f.atATime)}
 	columns := newBesides(nil, chosen)
 	l.watch = columns.add
 	switch {
@@ -115,7 +117,7 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		return false, err
 	}
 	defer os.RemoveAll(l.work)
-	if err := l.prepare(ctx, f.deb); err != nil {
+	if err := l.prepare(ctx); err != nil {
 		return false, err
 	}
 	report, err := l.all(ctx, chosen)

@@ -21,46 +21,55 @@ import (
 // with another.
 const payloadSize = 256 * mib
 
-// prepare looks up versions, and packs the second disk: bootseal's package and those that
-// scenarios install.
-func (l *laboratory) prepare(ctx context.Context, deb string) error {
+// prepare builds what goes into nodes of all distributions.
+func (l *laboratory) prepare(ctx context.Context) error {
 	var err error
 	if l.cache == "" {
 		if l.cache, err = defaultCache(); err != nil {
 			return err
 		}
 	}
-	if l.kernels, err = findKernels(ctx); err != nil {
-		return err
-	}
 	version, err := exec.CommandContext(ctx, "qemu-system-x86_64", "--version").Output()
 	if err != nil {
 		return fmt.Errorf("ask QEMU for its version (install qemu-system-x86): %w", err)
 	}
 	l.qemu = string(version)
-	kernel, err := l.download(ctx, l.kernels.New)
+	if l.deb == "" {
+		l.deb, err = l.build(ctx)
+	}
+	return err
+}
+
+// pack packs the second disk: bootseal's package and those that scenarios install.
+func (l *laboratory) pack(ctx context.Context, r *release) error {
+	changed, err := l.changedGRUB(ctx, r)
 	if err != nil {
 		return err
 	}
-	if deb == "" {
-		if deb, err = l.build(ctx); err != nil {
-			return err
-		}
-	}
-	changed, err := l.changedGRUB(ctx)
-	if err != nil {
+	files := map[string]string{"bootseal.deb": l.deb, "grub-changed.efi": changed}
+	fetch := func(name, as string) error {
+		file, err := r.apt.Download(ctx, filepath.Join(l.cache, "debs"), name)
+		files[as] = file
 		return err
 	}
-	files := map[string]string{"kernel.deb": kernel, "bootseal.deb": deb, "grub-changed.efi": changed}
-	for _, name := range []string{"dracut-core", "cpio", "kpartx"} {
-		file, err := l.download(ctx, name)
-		if err != nil {
+	for i, name := range r.packagesOf(r.New) {
+		as := "kernel.deb"
+		if i > 0 {
+			as = "kernel-" + strings.TrimSuffix(strings.TrimPrefix(r.Parts[i], "linux-"), "-") + ".deb"
+		}
+		if err := fetch(name, as); err != nil {
 			return err
 		}
-		files["dracut/"+name+".deb"] = file
 	}
-	l.payload = filepath.Join(l.work, "payload.tar")
-	l.payloadKey, err = pack(l.payload, files)
+	for folder, names := range r.More {
+		for _, name := range names {
+			if err := fetch(name, folder+"/"+name+".deb"); err != nil {
+				return err
+			}
+		}
+	}
+	r.payload = filepath.Join(l.work, "payload-"+r.Suite+".tar")
+	r.payloadKey, err = pack(r.payload, files)
 	return err
 }
 
@@ -89,34 +98,6 @@ func (l *laboratory) build(ctx context.Context) (string, error) {
 func defaultCache() (string, error) {
 	dir, err := lab.Cache("")
 	return filepath.Join(dir, "node"), err
-}
-
-// download returns the file of a package of the version that apt would install.
-func (l *laboratory) download(ctx context.Context, name string) (string, error) {
-	look := exec.CommandContext(ctx, "apt-get", "download", "--print-uris", name)
-	look.Dir = l.work // where the file is already, apt-get prints nothing
-	uri, err := look.Output()
-	if err != nil {
-		return "", fmt.Errorf("look up the package %s (run apt-get update?): %w", name, err)
-	}
-	fields := strings.Fields(string(uri)) // 'URL' FILE SIZE HASH
-	if len(fields) < 4 {
-		return "", fmt.Errorf("look up the package %s: apt-get answers %q", name, uri)
-	}
-	folder := filepath.Join(l.cache, "debs")
-	file := filepath.Join(folder, fields[1])
-	if _, err := os.Stat(file); err == nil {
-		return file, nil
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
-	}
-	c := exec.CommandContext(ctx, "apt-get", "download", "-q", name)
-	c.Dir = folder
-	if out, err := c.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("download the package %s: %w: %s", name, err, out)
-	}
-	return file, nil
 }
 
 // pack makes the disk, and returns the hash of what is on it.

@@ -26,9 +26,10 @@ func (r *report) passed() bool {
 // all runs scenarios, as many at a time as there are slots. Of a run that was interrupted the
 // report has what was done.
 func (l *laboratory) all(ctx context.Context, chosen []scenario) (*report, error) {
-	versions, err := l.versions(ctx)
-	if err != nil {
-		return nil, err
+	for _, s := range chosen { // a distribution that is not to be had is no reason to begin
+		if _, err := l.releaseOf(ctx, s.word("from")); err != nil && !errors.Is(err, lab.ErrNoArchive) {
+			return nil, err
+		}
 	}
 	out := &report{results: make([]result, len(chosen))}
 	var all sync.WaitGroup
@@ -37,7 +38,7 @@ func (l *laboratory) all(ctx context.Context, chosen []scenario) (*report, error
 	}
 	all.Wait()
 	for _, r := range l.results() {
-		out.boots.Scenarios = append(out.boots.Scenarios, matrix.Chain{Name: r.Name, Chain: r.Title, Versions: versions, Rows: r.rows})
+		out.boots.Scenarios = append(out.boots.Scenarios, matrix.Chain{Name: r.Name, Chain: r.Title, Versions: r.versions, Rows: r.rows})
 	}
 	if ctx.Err() != nil {
 		return out, errors.New("interrupted")
@@ -73,7 +74,7 @@ func (l *laboratory) results() []result {
 }
 
 // versions are of all that boots: packages of this machine, and those in the node.
-func (l *laboratory) versions(ctx context.Context) ([]matrix.Version, error) {
+func (l *laboratory) versions(ctx context.Context, r *release) ([]matrix.Version, error) {
 	var out []matrix.Version
 	for _, name := range []string{"qemu-system-x86", "ovmf", "mmdebstrap", "cryptsetup-bin", "swtpm"} {
 		v, err := lab.InstalledVersion(ctx, name)
@@ -82,8 +83,9 @@ func (l *laboratory) versions(ctx context.Context) ([]matrix.Version, error) {
 		}
 		out = append(out, matrix.Version{Package: name, Version: v})
 	}
-	inside := append([]string{l.kernels.Old, l.kernels.New}, nodePackages...)
-	candidates, err := lab.CandidateVersions(ctx, inside...)
+	inside := []string{r.Parts[0] + r.Old, r.Parts[0] + r.New}
+	inside = append(inside, r.Packages...)
+	candidates, err := r.apt.CandidateVersions(ctx, inside...)
 	if err != nil {
 		return nil, err
 	}
@@ -101,10 +103,16 @@ func (r *report) print(w io.Writer) {
 		if res.Failed != "" {
 			word = "FAILED"
 		}
+		if res.Skipped != "" {
+			word = "skipped"
+		}
 		fmt.Fprintf(w, "| %s: %s | %s | %.0f |\n", res.Name, res.Title, word, res.Seconds)
 	}
 	fmt.Fprintln(w)
 	for _, res := range r.results {
+		if res.Skipped != "" {
+			fmt.Fprintf(w, "%s was skipped: %s\n\n", res.Name, res.Skipped)
+		}
 		if res.Failed != "" {
 			fmt.Fprintf(w, "%s: %s\nAll about it is in %s.\n\n", res.Name, res.Failed, res.Kept)
 		}

@@ -17,12 +17,13 @@ import (
 
 // story is a scenario that is being told: a script and its node.
 type story struct {
-	l    *laboratory
-	ctx  context.Context
-	name string
-	dir  string // its node is in a folder of it
-	kept string // where what is to be looked at stays
-	node *node
+	l       *laboratory
+	release *release
+	ctx     context.Context
+	name    string
+	dir     string // its node is in a folder of it
+	kept    string // where what is to be looked at stays
+	node    *node
 	// boots is how often the node was seen to be up.
 	boots int
 	// waited is how long the state took that the story begins with.
@@ -92,7 +93,7 @@ func (s *story) from(ts *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.node = &node{dir: filepath.Join(s.dir, "node"), payload: s.l.payload, patience: s.l.patience, heard: s.heard}
+	s.node = &node{dir: filepath.Join(s.dir, "node"), payload: s.release.payload, patience: s.l.patience, heard: s.heard}
 	return fork(s.ctx, saved, s.node.dir)
 }
 

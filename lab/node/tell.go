@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bootseal/bootseal/lab"
 	"github.com/bootseal/bootseal/lab/matrix"
 )
 
@@ -18,11 +20,13 @@ import (
 type result struct {
 	Name    string  `json:"name"`
 	Title   string  `json:"title"`
-	Seconds float64 `json:"seconds"`          // without those of the scenario that it begins with
-	Failed  string  `json:"failed,omitempty"` // a sentence: what was not as it should be
-	Kept    string  `json:"kept"`             // the folder with the console, the log of the script, PCRs
+	Seconds float64 `json:"seconds"`           // without those of the scenario that it begins with
+	Failed  string  `json:"failed,omitempty"`  // a sentence: what was not as it should be
+	Skipped string  `json:"skipped,omitempty"` // why it was not told
+	Kept    string  `json:"kept"`              // the folder with the console, the log of the script, PCRs
 
-	rows []matrix.Row // boots that were predicted
+	rows     []matrix.Row // boots that were predicted
+	versions []matrix.Version
 }
 
 // tell runs a scenario. All about it is kept in a folder.
@@ -31,8 +35,16 @@ func (l *laboratory) tell(ctx context.Context, s scenario) result {
 	defer func() { <-l.slots }()
 	began := time.Now()
 	out := result{Name: s.Name, Title: s.Title, Kept: filepath.Join(l.keep, s.Name)}
+	r, err := l.releaseOf(ctx, s.word("from"))
+	if errors.Is(err, lab.ErrNoArchive) {
+		out.Skipped = err.Error()
+		l.say(fmt.Sprintf("%s: skipped: %s", s.Name, out.Skipped))
+		return out
+	}
 	l.say(fmt.Sprintf("%s: %s", s.Name, s.Title))
-	err := l.act(ctx, s, &out)
+	if err == nil {
+		err = l.act(ctx, r, s, &out)
+	}
 	out.Seconds += time.Since(began).Seconds()
 	if err != nil {
 		out.Failed = err.Error()
@@ -45,7 +57,11 @@ func (l *laboratory) tell(ctx context.Context, s scenario) result {
 	return out
 }
 
-func (l *laboratory) act(ctx context.Context, s scenario, out *result) error {
+func (l *laboratory) act(ctx context.Context, r *release, s scenario, out *result) error {
+	var err error
+	if out.versions, err = l.versions(ctx, r); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(out.Kept); err != nil {
 		return err
 	}
@@ -61,22 +77,22 @@ func (l *laboratory) act(ctx context.Context, s scenario, out *result) error {
 	if err := os.WriteFile(file, []byte(s.text), 0o644); err != nil {
 		return err
 	}
-	st := &story{l: l, ctx: ctx, name: s.Name, dir: dir, kept: out.Kept}
-	r := &recorder{}
-	r.run(func() {
-		testscript.RunT(r, testscript.Params{
+	st := &story{l: l, release: r, ctx: ctx, name: s.Name, dir: dir, kept: out.Kept}
+	rec := &recorder{}
+	rec.run(func() {
+		testscript.RunT(rec, testscript.Params{
 			Files: []string{file}, Cmds: l.commands(), WorkdirRoot: dir,
 			Setup: func(e *testscript.Env) error { e.Values[storyKey{}] = st; return nil },
 		})
 	})
 	out.rows, out.Seconds = st.rows, -st.waited.Seconds()
-	if r.failed {
-		out.Failed = r.sentence()
+	if rec.failed {
+		out.Failed = rec.sentence()
 	}
-	if err := st.end(r.failed); err != nil && out.Failed == "" {
+	if err := st.end(rec.failed); err != nil && out.Failed == "" {
 		return err
 	}
-	return os.WriteFile(filepath.Join(out.Kept, "script.log"), []byte(r.log.String()), 0o644)
+	return os.WriteFile(filepath.Join(out.Kept, "script.log"), []byte(rec.log.String()), 0o644)
 }
 
 // recorder is testscript's T: it keeps the log of a script.

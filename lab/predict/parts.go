@@ -47,7 +47,7 @@ func gather(ctx context.Context, cache, work string, progress func(string)) (*pa
 	roots := make(map[string]string)
 	for _, name := range []string{"shim-signed", "grub-efi-amd64-signed", "systemd-boot-efi"} {
 		progress("package " + name)
-		unpacked, err := lab.Unpack(ctx, cache, name)
+		unpacked, err := lab.Apt{}.Unpack(ctx, cache, name)
 		if err != nil {
 			return nil, err
 		}
@@ -82,18 +82,18 @@ func gather(ctx context.Context, cache, work string, progress func(string)) (*pa
 
 // gatherKernels takes the two newest kernels of the distribution's series, and the newest of all.
 func (p *parts) gatherKernels(ctx context.Context, cache string, progress func(string)) error {
-	series, err := lab.KernelSeries(ctx)
+	series, err := lab.Apt{}.KernelSeries(ctx, lab.CloudKernel)
 	if err != nil {
 		return err
 	}
-	names, err := lab.CloudKernels(ctx, series)
+	names, err := lab.Apt{}.Kernels(ctx, lab.CloudFlavor, series)
 	if err != nil {
 		return err
 	}
 	if len(names) < 2 {
 		return fmt.Errorf("apt knows %d signed cloud kernels %s*, and two are needed", len(names), series)
 	}
-	all, err := lab.CloudKernels(ctx, "")
+	all, err := lab.Apt{}.Kernels(ctx, lab.CloudFlavor, "")
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (p *parts) gatherKernels(ctx context.Context, cache string, progress func(s
 
 func (p *parts) gatherKernel(ctx context.Context, cache, name string, progress func(string)) (kernel, error) {
 	progress("package " + name)
-	unpacked, err := lab.Unpack(ctx, cache, name)
+	unpacked, err := lab.Apt{}.Unpack(ctx, cache, name)
 	if err != nil {
 		return kernel{}, err
 	}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/bootseal/bootseal/lab"
+)
+
+// distribution is what a node is made of.
+type distribution struct {
+	Name  string
+	State string // of its disk that was never booted: a story begins "from" it
+	Suite string // of its archive
+	// Keys is where the keys of its archive come from, where this machine does not have them.
+	Keys keyring
+
+	Kernel   string   // the package that stands for its newest kernel
+	Flavor   string   // how the names of its kernels end
+	Parts    []string // the packages of a kernel, without its version; the first is the image
+	Packages []string // of a node, beside the essential ones and the kernel
+	// Shim and MokManager are its files below /usr/lib/shim.
+	Shim, MokManager string
+	Folder           string // in which its boot loaders are on the EFI system partition
+	// Customize is the script of guest for what is not as in Debian 12, or "".
+	Customize string
+	// More are packages that scenarios install, by their folder on the second disk.
+	More map[string][]string
+}
+
+// keyring is a file in a package of another distribution, whose archive is trusted for it.
+type keyring struct{ Of, Package, File string }
+
+// everywhere are packages of every node.
+var everywhere = []string{
+	"cryptsetup-initramfs", "dbus", "dosfstools", "e2fsprogs", "efibootmgr", "grub-efi-amd64-bin",
+	"grub-efi-amd64-signed", "grub2-common", "initramfs-tools", "kmod", "shim-signed", "systemd-sysv", "udev", "zstd",
+}
+
+// distributions are in the order in which a report has them.
+var distributions = []distribution{
+	{
+		Name: "Debian 12", State: "image", Suite: "bookworm",
+		Kernel: lab.CloudKernel, Flavor: lab.CloudFlavor, Parts: []string{"linux-image-"},
+		// The last ones are what systemd's token plug-in loads when it is there.
+		Packages: slices.Concat([]string{"busybox"}, everywhere,
+			[]string{"libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-device0"}),
+		Shim: "shimx64.efi.signed", MokManager: "mmx64.efi.signed", Folder: "debian",
+		More: map[string][]string{"dracut": {"dracut-core", "cpio", "kpartx"}},
+	},
+	{
+		Name: "Ubuntu 24.04", State: "ubuntu-image", Suite: "noble",
+		Keys:   keyring{Of: "trixie", Package: "ubuntu-keyring", File: "usr/share/keyrings/ubuntu-archive-keyring.gpg"},
+		Kernel: "linux-image-virtual", Flavor: "generic", Parts: []string{"linux-image-", "linux-modules-"},
+		Packages: slices.Concat(everywhere,
+			[]string{"libtss2-esys-3.0.2-0t64", "libtss2-mu-4.0.1-0t64", "libtss2-rc0t64", "libtss2-tcti-device0t64"}),
+		// What is named .signed is a link of the node's alternatives.
+		Shim: "shimx64.efi.signed.latest", MokManager: "mmx64.efi", Folder: "ubuntu", Customize: "customize-ubuntu",
+	},
+}
+
+// distributionOf returns the distribution whose disk that was never booted is the state, or nil.
+func distributionOf(state string) *distribution {
+	at := slices.IndexFunc(distributions, func(d distribution) bool { return d.State == state })
+	if at < 0 {
+		return nil
+	}
+	return &distributions[at]
+}
+
+// packagesOf are the packages of a kernel.
+func (d *distribution) packagesOf(kernel string) []string {
+	out := make([]string, len(d.Parts))
+	for i, part := range d.Parts {
+		out[i] = part + kernel
+	}
+	return out
+}
+
+// release is a distribution as its archive has it today, with what the lab has taken from there.
+type release struct {
+	*distribution
+	apt     lab.Apt
+	keyring string // a file, or "": this machine knows the archive's keys
+	// Old and New are the versions of its two newest kernels, the older one of which nodes have.
+	Old, New string
+
+	payload    string // the second disk of every node
+	payloadKey string
+}
+
+// open looks up what the distribution's archive has. The error is lab.ErrNoArchive where it does
+// not answer.
+func (l *laboratory) open(ctx context.Context, d *distribution) (*release, error) {
+	r := &release{distribution: d}
+	if d.Keys != (keyring{}) {
+		keys, err := lab.SuiteApt(ctx, filepath.Join(l.work, "apt-keys-"+d.Suite), d.Keys.Of, "")
+		if err != nil {
+			return nil, err
+		}
+		p, err := keys.Unpack(ctx, l.cache, d.Keys.Package)
+		if err != nil {
+			return nil, err
+		}
+		r.keyring = filepath.Join(p.Root, d.Keys.File)
+	}
+	var err error
+	if r.apt, err = lab.SuiteApt(ctx, filepath.Join(l.work, "apt-"+d.Suite), d.Suite, r.keyring); err != nil {
+		return nil, err
+	}
+	if err := r.findKernels(ctx); err != nil {
+		return nil, err
+	}
+	return r, l.pack(ctx, r)
+}
+
+// findKernels finds the two newest of the distribution's signed kernels.
+func (r *release) findKernels(ctx context.Context) error {
+	series, err := r.apt.KernelSeries(ctx, r.Kernel)
+	if err != nil {
+		return err
+	}
+	all, err := r.apt.Kernels(ctx, r.Flavor, series)
+	if err != nil {
+		return err
+	}
+	if len(all) < 2 {
+		return fmt.Errorf("apt knows %d kernels %s*-%s of %s, and an upgrade needs two", len(all), series, r.Flavor, r.Name)
+	}
+	r.Old, r.New = all[len(all)-2][len(r.Parts[0]):], all[len(all)-1][len(r.Parts[0]):]
+	return nil
+}
