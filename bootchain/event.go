@@ -50,8 +50,12 @@ type Path struct {
 	Entry string
 	// Stages are the programs in the order in which they run.
 	Stages []eventlog.Stage
-	Events []Event
-	Doubts []Doubt
+	// Signatures is the section .pcrsig of the unified kernel image that runs, nil without
+	// one: signatures of PCR policies in systemd-measure's JSON, not measured and not verified,
+	// which the image hands to its initial ramdisk.
+	Signatures []byte
+	Events     []Event
+	Doubts     []Doubt
 	// Halts says why this way leads to no operating system, "" if it does: a
 	// program is missing, or will be refused.
 	Halts string

@@ -173,7 +173,7 @@ func authenticode(file *pe.File, banks []pcr.Bank) *Program {
 // kept are the sections whose contents decide, and are small.
 func kept(name string) bool {
 	return slices.Contains([]string{".sbat", ".sbatlevel", ".vendor_cert", ".sdmagic", ".osrel", ".cmdline",
-		".uname", ".profile"}, name)
+		".uname", ".profile", ".pcrsig"}, name)
 }
 
 // measured are the sections that systemd-stub measures (UAPI.5), and those of its

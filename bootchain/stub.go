@@ -41,6 +41,9 @@ func (w *walk) runStub(r run) []*walk {
 		w.measure(Event{Stage: eventlog.SystemdStub, PCR: 12, Type: eventlog.EventTag, Data: tagEvent(tagProfile, string(number)),
 			Reason: "the profile that is chosen", Source: r.path}, number)
 	}
+	if version.atLeast(252) {
+		w.path.Signatures = sections[".pcrsig"].Data
+	}
 	options := w.addons(r, version, w.stubOptions(r, sections[".cmdline"], version))
 	ram := w.sidecars(r, version)
 	if profile > 0 && ram.offered {

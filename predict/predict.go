@@ -44,6 +44,9 @@ type Path struct {
 	Unknown []int `json:"unknown"`
 	// Doubts say why: at least one for each PCR in Unknown.
 	Doubts []bootchain.Doubt `json:"doubts"`
+	// Signatures are of PCR policies, which the unified kernel image of this way brings: see
+	// [bootchain.Path].
+	Signatures []byte `json:"signatures,omitempty"`
 
 	spec eventlog.Spec
 }
@@ -116,7 +119,7 @@ func (in *Input) spec() eventlog.Spec {
 }
 
 func newPath(b bootchain.Path, spec eventlog.Spec) (*Path, error) {
-	p := &Path{Name: b.Name, Entry: b.Entry, Halts: b.Halts, spec: spec}
+	p := &Path{Name: b.Name, Entry: b.Entry, Halts: b.Halts, Signatures: b.Signatures, spec: spec}
 	for _, e := range b.Events {
 		p.Events = append(p.Events, Event{Stage: e.Stage, PCR: e.PCR, Type: e.Type, Digests: e.Digests,
 			Confidence: e.Confidence, Reason: e.Reason, Source: e.Source, Baseline: e.Baseline, Data: e.Data})

@@ -209,3 +209,27 @@ func TestErrors(t *testing.T) {
 		t.Error("no values agree with the prediction")
 	}
 }
+
+// What signs for the boot of a unified kernel image comes in the image, and is told as it is.
+func TestSignaturesOfAnImage(t *testing.T) {
+	c := loadChain(t, "c-uki-nosb")
+	s := c.step(t, "2-k54-second")
+	next := func() *predict.Prediction {
+		t.Helper()
+		p, err := predict.Next(predict.Input{Machine: bootchain.Machine{Log: s.log, Files: c.before, Vars: c.vars, GPT: c.gpt, PCRs: s.pcrs}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	before := next().Paths[0]
+	image := c.before.Volumes[0].Files["/EFI/BOOT/BOOTX64.EFI"].Program
+	image.Sections = append(image.Sections, bootchain.Section{Name: ".pcrsig", Size: 2, Data: []byte("{}")})
+	after := next().Paths[0]
+	if before.Signatures != nil || string(after.Signatures) != "{}" {
+		t.Errorf("signatures %q, then %q", before.Signatures, after.Signatures)
+	}
+	if !after.PCRs[pcr.SHA256][11].Equal(before.PCRs[pcr.SHA256][11]) {
+		t.Error("they are measured into PCR 11")
+	}
+}

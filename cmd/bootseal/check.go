@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bootseal/bootseal/node/kept"
 	"github.com/bootseal/bootseal/node/state"
 	"github.com/bootseal/bootseal/node/status"
 	"github.com/bootseal/bootseal/predict"
@@ -120,6 +121,7 @@ func (a *app) checkNext(flags *checkFlags, devices []string) (*checked, error) {
 		stateDir := os.DirFS(state.Default)
 		for i := range list {
 			list[i].Attach(root, stateDir)
+			withoutItsOwn(&list[i])
 		}
 	}
 	if len(list) == 0 {
@@ -140,6 +142,14 @@ func (a *app) checkNext(flags *checkFlags, devices []string) (*checked, error) {
 	}
 	out.Reboot = out.Verdict == status.OK || out.Verdict == status.Warn
 	return out, nil
+}
+
+// withoutItsOwn drops signatures that lie on the volume itself: they are not there yet when it
+// is to be opened.
+func withoutItsOwn(v *status.Volume) {
+	if len(v.Signatures) > 0 && kept.Allowed("/", "/etc/systemd", v.UUID) == nil {
+		v.Signatures = nil
+	}
 }
 
 // findVolumes reads the headers of the devices, or of those that the machine has.

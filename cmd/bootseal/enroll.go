@@ -375,6 +375,9 @@ func (e *enrolling) readSigned() error {
 	if s.PCRs, err = pcr.ParseSelection(e.flags.signedPCRs); err != nil {
 		return fmt.Errorf("--signed-pcrs: %w", err)
 	}
+	if err := enroll.CheckSigned(s, e.req.Boots); err != nil {
+		return fmt.Errorf("--signed-policy: %w", err)
+	}
 	e.req.Signed, e.report.Signed = s, &signedToken{PCRs: s.PCRs}
 	for i := range enroll.Beside(e.req.Boots[0].PCRs, s.PCRs) {
 		e.report.Signed.Beside = e.report.Signed.Beside.With(i)

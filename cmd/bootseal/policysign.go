@@ -36,6 +36,9 @@ and sign the policy that it leads to: systemd-measure's job, with its JSON. An i
 several profiles gets a signature for each. Sign before the signatures themselves are put into the
 image (section .pcrsig): they are not measured.
 
+Systemd in an initial ramdisk (dracut) measures that it was entered. One without systemd, that of
+initramfs-tools, does not: say --phase : for it.
+
 The key is RSA of 2048, 3072 or 4096 bits, in a file; or elsewhere, with a program that asks for
 the signature. That is run by /bin/sh, gets the SHA-256 digest on standard input, 32 bytes, and
 writes the RSASSA-PKCS1-v1_5 signature to standard output, as it is. It is verified.
@@ -44,6 +47,7 @@ With --file signatures are added to a file, which is replaced whole; without, th
 to standard output.`,
 		Example: `  bootseal policy sign --key private.pem linux.efi > tpm2-pcr-signature.json
   bootseal policy sign --key private.pem --file tpm2-pcr-signature.json linux-6.1.0-5[46].efi
+  bootseal policy sign --key private.pem --phase : initramfs-tools.efi > tpm2-pcr-signature.json
   bootseal policy sign --public-key public.pem --file sig.json linux.efi \
     --signer 'openssl pkeyutl -sign -inkey hsm.pem -pkeyopt digest:sha256'
   bootseal policy sign --public-key public.pem --file sig.json linux.efi \

@@ -15,7 +15,6 @@ import (
 	"github.com/bootseal/bootseal/node/enroll"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/volumes"
-	"github.com/bootseal/bootseal/pcr"
 )
 
 // added enrolls for good.
@@ -215,15 +214,5 @@ func TestCheck(t *testing.T) {
 		if !errors.As(err, &p) || !strings.Contains(p.Error(), c.says) || p.Remedy() == "" {
 			t.Errorf("%v, want %q", err, c.says)
 		}
-	}
-}
-
-func TestBeside(t *testing.T) {
-	pcrs := map[int]pcr.Digest{4: nil, 7: nil, 11: nil, 12: nil}
-	if got := enroll.Beside(pcrs, pcr.Select(11)); len(got) != 2 {
-		t.Errorf("PCR 11 is signed: %v", got)
-	}
-	if got := enroll.Beside(pcrs, pcr.Select(12)); len(got) != 3 || len(pcrs) != 4 {
-		t.Errorf("PCR 12 is signed: %v", got)
 	}
 }

@@ -5,28 +5,63 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/plan"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
 )
 
-// kernelImage is the PCR that a unified kernel image is signed for, and programs the one
-// that has the same image as one program among others.
+// kernelImage is the PCR that a unified kernel image is signed for. The same image is in two
+// others: in that of the programs, and in that of what the kernel is given.
 const (
-	kernelImage = 11
 	programs    = 4
+	secureBoot  = 7
+	kernelInput = 9
+	kernelImage = 11
 )
 
 // Beside returns which of a boot's PCRs stand literally beside a signed policy: those that
-// nobody signs, and not PCR 4 where PCR 11 is signed, which has each image in it, too.
+// nobody signs, and where PCR 11 is signed not PCRs 4 and 9, in which each image is another
+// value. PCR 11 has the command line and the initial ramdisk of the image, too, and PCR 12 what
+// came from beside it.
 func Beside(pcrs map[int]pcr.Digest, signed pcr.Selection) map[int]pcr.Digest {
 	out := maps.Clone(pcrs)
 	for i := range out {
-		if signed.Has(i) || i == programs && signed.Has(kernelImage) {
+		if signed.Has(i) || (i == programs || i == kernelInput) && signed.Has(kernelImage) {
 			delete(out, i)
 		}
 	}
 	return out
+}
+
+// CheckSigned reports why a signed policy would open for more than its key's owner has signed:
+// any program can bring PCR 11 to a value that it has seen. So either the programs are in the
+// policy (PCR 4), or Secure Boot decides about them, and is in it (PCR 7).
+func CheckSigned(s *seal.Signed, boots []plan.Boot) error {
+	for _, b := range boots {
+		pcrs := Beside(b.PCRs, s.PCRs)
+		_, beside := pcrs[secureBoot]
+		if _, ok := pcrs[programs]; ok || s.PCRs.Has(programs) || (beside || s.PCRs.Has(secureBoot)) && enforces(b.Log) {
+			continue
+		}
+		return &Problem{fmt.Sprintf("a signed policy without PCR 4 needs Secure Boot, and PCR 7: without, any program that boots this machine could make PCR %s what was signed, and get the key", s.PCRs),
+			"turn Secure Boot on, or have PCR 4 signed, too (--signed-pcrs 4,11)"}
+	}
+	return nil
+}
+
+// enforces reports whether the firmware checked signatures in the boot.
+func enforces(log *eventlog.Log) bool {
+	if log == nil {
+		return false
+	}
+	for _, x := range eventlog.Explain(log) {
+		if v, ok := x.Body.(eventlog.Variable); ok && v.Name == "SecureBoot" && !v.Authority && v.On != nil {
+			return *v.On
+		}
+	}
+	return false
 }
 
 // prepareSigned seals for what will be signed: a token for each of the boots' values of

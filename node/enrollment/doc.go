@@ -4,6 +4,7 @@
 //	Inspect        a header's tokens, each with what was expected of its boot
 //	Key            what a token says of a passphrase that a TPM keeps, whatever its type
 //	Key.Policy     its policy for given PCR values, if they are the right ones
+//	Key.Approved   whether the owner of a signed policy's key has signed for them
 //	Key.Sealed     the sealed object as package seal opens it
 //	Fits           which tokens are for given PCR values
 //	NewToken       a sealed object as a token

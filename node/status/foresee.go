@@ -1,12 +1,15 @@
 package status
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
 	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
+	"github.com/bootseal/bootseal/seal/pcrsig"
 )
 
 // Outcome is what becomes of a volume on one way that the boot may take.
@@ -67,8 +70,9 @@ func foresee(p *predict.Path, v *Volume) Way {
 	}
 	opens := Way{Outcome: Opens, PIN: true}
 	refused := Way{Outcome: Refuses}
+	signatures := v.signaturesFor(p)
 	for _, k := range keys {
-		if k.Opaque || !k.fits(p.PCRs) || !k.approved(p.PCRs, v.Signatures) {
+		if k.Opaque || !k.fits(p.PCRs) || !k.Approved(p.PCRs, signatures) {
 			continue
 		}
 		if why, ok := v.Refused[k.ID]; ok {
@@ -76,8 +80,12 @@ func foresee(p *predict.Path, v *Volume) Way {
 			continue
 		}
 		opens.Tokens, opens.PIN = append(opens.Tokens, k.ID), opens.PIN && k.PIN
-		if opens.Label == "" && k.Expect != nil {
+		switch {
+		case opens.Label != "":
+		case k.Expect != nil:
 			opens.Label = k.Expect.Label
+		case k.Signed != nil:
+			opens.Label = enrollment.SignedLabel
 		}
 	}
 	switch {
@@ -87,6 +95,15 @@ func foresee(p *predict.Path, v *Volume) Way {
 		return refused
 	}
 	return noneFits(p, v, keys)
+}
+
+// signaturesFor are the machine's, and those that the unified kernel image of the way brings.
+func (v *Volume) signaturesFor(p *predict.Path) []pcrsig.File {
+	own, err := pcrsig.Parse(bytes.TrimRight(p.Signatures, "\x00")) // sections are padded
+	if err != nil {
+		return v.Signatures
+	}
+	return append(slices.Clone(v.Signatures), own)
 }
 
 // noKey is about a volume without a token that can be foreseen.
@@ -103,10 +120,15 @@ func noKey(v *Volume) Way {
 // else what differs from the nearest boot that was expected.
 func noneFits(p *predict.Path, v *Volume, keys []key) Way {
 	near, nearest := (*key)(nil), pcr.Selection(0)
+	var unsigned []string
+	signatures := v.signaturesFor(p)
 	for i := range keys {
 		k := &keys[i]
-		if w, maybe := couldBe(p, k); maybe {
+		if w, maybe := couldBe(p, k, signatures); maybe {
 			return w
+		}
+		if k.Signed != nil && k.fits(p.PCRs) {
+			unsigned = append(unsigned, k.unsigned(p, signatures))
 		}
 		if k.Expect == nil {
 			continue
@@ -115,10 +137,10 @@ func noneFits(p *predict.Path, v *Volume, keys []key) Way {
 			near, nearest = k, differ
 		}
 	}
-	if near == nil {
+	if near == nil && len(unsigned) == 0 {
 		return Way{Outcome: Refuses, Why: []string{"no token is for this boot"}}
 	}
-	w := Way{Outcome: Refuses, PCRs: nearest.Indexes(), Why: news(p, nearest)}
+	w := Way{Outcome: Refuses, PCRs: nearest.Indexes(), Why: append(unsigned, news(p, nearest)...)}
 	if len(w.Why) == 0 {
 		w.Why = []string{fmt.Sprintf("no token is for this boot; the nearest is token %d, %q", near.ID, near.Expect.Label)}
 	}
@@ -127,7 +149,7 @@ func noneFits(p *predict.Path, v *Volume, keys []key) Way {
 
 // couldBe reports whether a token that is not known to be for the boot may be for it all
 // the same, and what cannot be told.
-func couldBe(p *predict.Path, k *key) (Way, bool) {
+func couldBe(p *predict.Path, k *key, signatures []pcrsig.File) (Way, bool) {
 	if k.Opaque {
 		return Way{Outcome: Untold, Why: []string{fmt.Sprintf("token %d has a policy that PCR values do not tell all of (pcrlock's, or a newer systemd's)", k.ID)}}, true
 	}
@@ -135,11 +157,23 @@ func couldBe(p *predict.Path, k *key) (Way, bool) {
 	if unknown := k.needs().Without(p.Known(bank)); unknown != 0 {
 		return Way{Outcome: Untold, PCRs: unknown.Indexes(), Why: doubts(p, bank, unknown)}, !contradicted(p, k)
 	}
-	if k.Signed != nil && k.fits(p.PCRs) {
-		return Way{Outcome: Untold, PCRs: k.Signed.PCRs.Indexes(), Why: []string{fmt.Sprintf(
-			"token %d wants PCR %s signed as they will be: no signature is in /etc/systemd/tpm2-pcr-signature.json, and the unified kernel image may bring one", k.ID, k.Signed.PCRs)}}, true
+	if k.Signed == nil || !k.fits(p.PCRs) {
+		return Way{}, false
+	}
+	w := Way{Outcome: Untold, PCRs: k.Signed.PCRs.Indexes(), Why: []string{k.unsigned(p, signatures)}}
+	switch {
+	case k.ApprovedForSystemd(p.PCRs, signatures): // what the coming ramdisk has in it nobody knows
+		return w, true
+	case len(p.Signatures) == 0:
+		w.Why[0] += ", but the initial ramdisk may have one"
+		return w, true
 	}
 	return Way{}, false
+}
+
+// unsigned says what a key with a signed policy wants, and what there is in its place.
+func (k *key) unsigned(p *predict.Path, signatures []pcrsig.File) string {
+	return fmt.Sprintf("token %d wants PCR %s signed as they will be: %s", k.ID, k.Signed.PCRs, k.WhyNotApproved(p.PCRs, signatures))
 }
 
 // contradicted reports whether a PCR value that is known is not the one that the token was

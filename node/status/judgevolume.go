@@ -166,7 +166,7 @@ func (f *Facts) openNow(v *Volume) []int {
 	var out []int
 	for _, values := range plan.Running(f.Values, f.Log.Log) {
 		for _, k := range v.keys() {
-			if !k.Opaque && k.fits(values) && k.approved(values, v.Signatures) {
+			if !k.Opaque && k.fits(values) && k.Approved(values, v.Signatures) {
 				out = append(out, k.ID)
 			}
 		}
@@ -213,6 +213,8 @@ func noteRemedy(why volumes.Why) string {
 	switch why {
 	case volumes.WhyPCRs, volumes.WhyNoToken:
 		return "if you know why this boot was another, bootseal reseal; if not, treat the machine as tampered with"
+	case volumes.WhySignature:
+		return "if you know this boot, have it signed where the key is (bootseal policy sign), or bootseal reseal; if not, treat the machine as tampered with"
 	case volumes.WhyParent, volumes.WhyStale:
 		return "bootseal reseal --key-file FILE, with the recovery key, seals to this TPM; find out first who changed it"
 	case volumes.WhyLockout, volumes.WhyPIN:

@@ -15,6 +15,7 @@ import (
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/status"
 	"github.com/bootseal/bootseal/pcr"
+	"github.com/bootseal/bootseal/predict"
 	"github.com/bootseal/bootseal/seal"
 	"github.com/bootseal/bootseal/seal/pcrsig"
 	"github.com/bootseal/bootseal/vtpm/vtpmtest"
@@ -38,44 +39,18 @@ func withToken(t *testing.T, token luks.Token) *status.Volume {
 // A token with a signed policy opens for the boots that the key's owner has signed. Where
 // there is no signature, a unified kernel image may still bring one.
 func TestForeseeSigned(t *testing.T) {
-	tpm := vtpmtest.Open(t)
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
+	owner := signingKey(t)
+	v := signedVolume(t, owner.key, pcr.Select(11))
+	path := func(kernel string) predict.Path {
+		p := path(kernel)
+		p.PCRs.Set(pcr.SHA256, 11, pcr.SHA256.Sum([]byte(kernel)))
+		return p
 	}
-	key, signer, err := pcrsig.ParsePrivateKey(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy, err := enrollment.LiteralPolicy("", values("54"), pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(7)}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy.Signed = &seal.Signed{PublicKey: key.PEM, PCRs: pcr.Select(4), ZeroExponent: true}
-	s, err := seal.Seal(tpm, seal.Options{Secret: make([]byte, 32), Policy: policy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash, err := seal.Digest(policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := withToken(t, &luks.SystemdTPM2{Keyslots: []int{1}, Shards: []luks.Shard{{Blob: luks.Blob{Private: s.Private, Public: s.Public}, PolicyHash: hash}},
-		PCRs: pcr.Select(7), Bank: pcr.SHA256, PrimaryAlg: "ecc", Pubkey: []byte(key.PEM), PubkeyPCRs: pcr.Select(4),
-		SRK: &luks.ESYSObject{Kind: luks.ESYSKey, Handle: uint32(s.Parent.Handle), Name: s.Parent.Name, Public: s.Parent.Public}})
-
 	w := status.Foresee(prediction(path("54")), v)[0]
-	if w.Outcome != status.Untold || !strings.Contains(w.Why[0], "wants PCR 4 signed") {
+	if w.Outcome != status.Untold || !strings.Contains(w.Why[0], "wants PCR 11 signed") {
 		t.Errorf("without a signature: %+v", w)
 	}
-	digest, err := seal.PCRPolicy(values("54"), pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(4)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signature, err := pcrsig.Sign(key, signer, pcr.Select(4), digest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signature := owner.sign(t, pcr.SHA256.Sum([]byte("54")))
 	v.Signatures = []pcrsig.File{{pcr.SHA256: {signature}}}
 	if w := status.Foresee(prediction(path("54")), v)[0]; w.Outcome != status.Opens {
 		t.Errorf("signed: %+v", w)
@@ -94,6 +69,104 @@ func TestForeseeSigned(t *testing.T) {
 	if w := status.Foresee(prediction(path("54")), v)[0]; w.Outcome != status.Untold {
 		t.Errorf("a signature that is none: %+v", w)
 	}
+}
+
+// A unified kernel image of the way brings signatures of its own, and where none of them counts it
+// is said what there is.
+func TestForeseeSignedByTheImage(t *testing.T) {
+	ours, theirs := signingKey(t), signingKey(t)
+	v := signedVolume(t, ours.key, pcr.Select(11))
+	image := func(by signing, image string, phases ...string) predict.Path {
+		p := path("54")
+		p.PCRs.Set(pcr.SHA256, 11, pcr.SHA256.Sum([]byte("this image")))
+		f := pcrsig.File{pcr.SHA256: {by.sign(t, pcr.SHA256.Sum([]byte(image)), phases...)}}
+		text, err := f.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Signatures = append(text, make([]byte, 100)...) // as sections are
+		return p
+	}
+	for _, tt := range []struct {
+		path    predict.Path
+		outcome status.Outcome
+		why     string
+	}{
+		{image(ours, "this image"), status.Opens, ""},
+		{image(theirs, "this image"), status.Refuses, "token 0 wants PCR 11 signed as they will be: there are signatures, by another key ("},
+		{image(ours, "another image"), status.Refuses, "there are signatures, of other values"},
+		{image(ours, "this image", "enter-initrd"), status.Untold, "bootseal policy sign --phase :"},
+	} {
+		w := status.Foresee(prediction(tt.path), v)[0]
+		if w.Outcome != tt.outcome || !strings.Contains(strings.Join(w.Why, "\n"), tt.why) {
+			t.Errorf("%+v, want %s, %q", w, tt.outcome, tt.why)
+		}
+		if w.Outcome == status.Opens && w.Label != enrollment.SignedLabel {
+			t.Errorf("%+v", w)
+		}
+	}
+	broken := image(ours, "this image")
+	broken.Signatures = []byte("{")
+	if w := status.Foresee(prediction(broken), v)[0]; w.Outcome != status.Refuses || !strings.Contains(w.Why[0], "there is no signature") {
+		t.Errorf("a section that is none: %+v", w)
+	}
+}
+
+// signing is a key of somebody who signs policies.
+type signing struct {
+	key  *pcrsig.Key
+	sign func(t *testing.T, pcr11 pcr.Digest, phases ...string) pcrsig.Signature
+}
+
+func signingKey(t *testing.T) signing {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, signer, err := pcrsig.ParsePrivateKey(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signing{key, func(t *testing.T, pcr11 pcr.Digest, phases ...string) pcrsig.Signature {
+		t.Helper()
+		for _, word := range phases {
+			pcr11, err = pcr.Extend(pcr.SHA256, pcr11, pcr.SHA256.Sum([]byte(word)))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		policy, err := seal.PCRPolicy(pcr.Values{pcr.SHA256: {11: pcr11}}, pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(11)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := pcrsig.Sign(key, signer, pcr.Select(11), policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}}
+}
+
+// signedVolume has a token for the boots that a key's owner signs, with PCR 7 beside.
+func signedVolume(t *testing.T, key *pcrsig.Key, signed pcr.Selection) *status.Volume {
+	t.Helper()
+	policy, err := enrollment.LiteralPolicy("", values("54"), pcr.BankSelection{Bank: pcr.SHA256, PCRs: pcr.Select(7)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy.Signed = &seal.Signed{PublicKey: key.PEM, PCRs: signed, ZeroExponent: true}
+	s, err := seal.Seal(vtpmtest.Open(t), seal.Options{Secret: make([]byte, 32), Policy: policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := seal.Digest(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return withToken(t, &luks.SystemdTPM2{Keyslots: []int{1}, Shards: []luks.Shard{{Blob: luks.Blob{Private: s.Private, Public: s.Public}, PolicyHash: hash}},
+		PCRs: pcr.Select(7), Bank: pcr.SHA256, PrimaryAlg: "ecc", Pubkey: []byte(key.PEM), PubkeyPCRs: signed,
+		SRK: &luks.ESYSObject{Kind: luks.ESYSKey, Handle: uint32(s.Parent.Handle), Name: s.Parent.Name, Public: s.Parent.Public}})
 }
 
 // A token with a rollback guard opens until its boot is retired.

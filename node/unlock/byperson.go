@@ -15,6 +15,9 @@ import (
 // explain says why the TPM keeps the volume closed.
 func (u *unlocker) explain(ctx context.Context) {
 	u.Console.Say("%s: not opened by the TPM: %s", u.title, u.note.Reason)
+	for _, text := range u.unsigned {
+		u.Console.Detail("%s", text)
+	}
 	if u.miss != nil {
 		remarks := u.compareEvents(ctx)
 		u.miss.show(u.Console)
@@ -31,7 +34,7 @@ func (u *unlocker) explain(ctx context.Context) {
 	}
 	switch u.note.Why {
 	case volumes.WhyNoToken:
-	case volumes.WhyPCRs:
+	case volumes.WhyPCRs, volumes.WhySignature:
 		u.Console.Detail("If you know what changed (an update), enter the recovery key. If you do not, treat this machine as tampered with.")
 	default:
 		u.Console.Detail("Enter the recovery key.")

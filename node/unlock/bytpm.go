@@ -10,6 +10,7 @@ import (
 	"github.com/bootseal/bootseal/luks/cryptsetup"
 	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/volumes"
+	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/seal"
 )
 
@@ -42,7 +43,28 @@ func (u *unlocker) byTPM(ctx context.Context) (*Opened, error) {
 			return opened, err
 		}
 	}
+	if u.note.Why == volumes.WhySignature {
+		u.notSigned(all, values)
+	}
 	return nil, nil
+}
+
+// notSigned keeps what differs from the boots that were expected, and what signatures there are.
+func (u *unlocker) notSigned(all []want, values pcr.Values) {
+	var literal []want
+	for _, w := range all {
+		if w.Signed == nil {
+			literal = append(literal, w)
+			continue
+		}
+		text := fmt.Sprintf("token %d wants PCR %s signed: %s", w.token.ID, w.Signed.PCRs, w.WhyNotApproved(values, u.Signatures))
+		if _, fits := w.Policy(values); fits {
+			u.unsigned = append(u.unsigned, text)
+		}
+	}
+	if len(literal) > 0 {
+		u.miss = compare(literal, values)
+	}
 }
 
 // why keeps the reason for which the TPM does not open the volume. The last one counts:
@@ -107,10 +129,13 @@ func (u *unlocker) pinParent(s *seal.Sealed) error {
 }
 
 func label(t *enrollment.Token) string {
-	if t.Expect == nil {
-		return ""
+	if t.Expect != nil {
+		return t.Expect.Label
 	}
-	return t.Expect.Label
+	if k := t.AnyKey(); k != nil && k.Signed != nil {
+		return enrollment.SignedLabel
+	}
+	return ""
 }
 
 // unseal unseals, and asks for a PIN where it takes one. Errors have been kept as the

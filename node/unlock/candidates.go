@@ -69,6 +69,9 @@ func read(tpm transport.TPM, all []want) (pcr.Values, error) {
 	for _, w := range all {
 		for _, bank := range w.Banks {
 			selected[bank] = selected[bank].Union(w.PCRs)
+			if w.Signed != nil {
+				selected[bank] = selected[bank].Union(w.Signed.PCRs)
+			}
 		}
 	}
 	values := make(pcr.Values)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bootseal/bootseal/internal/boots"
 	"github.com/bootseal/bootseal/luks"
+	"github.com/bootseal/bootseal/node/enrollment"
 	"github.com/bootseal/bootseal/node/unlock"
 	"github.com/bootseal/bootseal/node/volumes"
 	"github.com/bootseal/bootseal/pcr"
@@ -81,7 +82,7 @@ func TestASignedPolicy(t *testing.T) {
 	if opened.Note.Why != volumes.WhySignature {
 		t.Errorf("note %+v", opened.Note)
 	}
-	m.says("not opened by the TPM: nobody has signed for this boot")
+	m.says("not opened by the TPM: nobody has signed for this boot", "token 0 wants PCR 4 signed: there is no signature")
 
 	values, err := m.log.Replay()
 	m.check(err)
@@ -103,7 +104,18 @@ func TestASignedPolicy(t *testing.T) {
 	m.boot(m.log)
 	opened, err = m.unlock()
 	m.check(err)
-	if opened.Note.By != volumes.ByToken {
+	if opened.Note.By != volumes.ByToken || opened.Note.Label != enrollment.SignedLabel {
+		t.Errorf("note %+v", opened.Note)
+	}
+
+	m.enroll("Debian, kernel 6.1.0-54", m.log)
+	m.boot(recorded(t, boots.Upgraded).Log)
+	m.answers = []string{string(m.key.Passphrase())}
+	opened, err = m.unlock()
+	m.check(err)
+	m.says("nobody has signed for this boot", "token 0 wants PCR 4 signed: there are signatures, of other values",
+		"nearest of 1 expected: Debian, kernel 6.1.0-54", "PCR 4 differs", "If you know what changed")
+	if opened.Note.Why != volumes.WhySignature || opened.Note.Nearest != "Debian, kernel 6.1.0-54" || len(opened.Note.Differences) == 0 {
 		t.Errorf("note %+v", opened.Note)
 	}
 }

@@ -89,7 +89,9 @@ type unlocker struct {
 	known *volumes.Volume // in the list
 	tpm   *guarded        // nil without one
 	note  *volumes.Note
-	miss  *mismatch // with WhyPCRs
+	miss  *mismatch // with WhyPCRs and WhySignature
+
+	unsigned []string // with WhySignature: what each token wants signed, and what there is
 }
 
 func (u *unlocker) run(ctx context.Context) (*Opened, error) {
