@@ -10,6 +10,7 @@ import (
 	"github.com/bootseal/bootseal/bootchain"
 	"github.com/bootseal/bootseal/internal/boots"
 	"github.com/bootseal/bootseal/lab/matrix"
+	"github.com/bootseal/bootseal/pcr"
 	"github.com/bootseal/bootseal/predict"
 )
 
@@ -67,5 +68,38 @@ func TestResults(t *testing.T) {
 	got := l.results()
 	if len(got) != 2 || got[0].Name != "enroll" || got[0].rows[0].Change != "enrolled" || got[1].Name != "reboot" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What systemd measures of its phases while the node comes up is no part of a prediction, but for
+// the first, before the disk is opened. Anything else that moves PCR 11 stays a difference.
+func TestWhenOpened(t *testing.T) {
+	boot, err := boots.Load(boots.First)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := func(words ...string) pcr.Values {
+		values := boot.PCRs.Clone()
+		for _, b := range values.Banks() {
+			at := pcr.Reset(b, 11, 0)
+			for _, w := range words {
+				if at, err = pcr.Extend(b, at, b.Sum([]byte(w))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			values.Set(b, 11, at)
+		}
+		return values
+	}
+	for _, tt := range []struct{ now, opened []string }{
+		{nil, nil},
+		{[]string{"sysinit", "ready"}, nil},
+		{[]string{"enter-initrd", "leave-initrd", "sysinit"}, []string{"enter-initrd"}},
+		{[]string{"something else"}, []string{"something else"}},
+	} {
+		got, want := whenOpened(after(tt.now...), boot.LogBytes), after(tt.opened...)
+		if got.String() != want.String() {
+			t.Errorf("after %q:\n%s", tt.now, got)
+		}
 	}
 }

@@ -25,13 +25,14 @@ const (
 	tpmFolder   = "tpm"
 	memoryFile  = "memory" // of a node that was frozen while it ran
 	consoleFile = "console.txt"
+	secondFile  = "second.raw" // its second disk: the run's packages, and what is lent to it
 )
 
 // node is a machine with its disk, its variables and its TPM in a folder. It is off, or QEMU
 // runs it.
 type node struct {
 	dir     string
-	payload string // a tar archive, the node's second disk
+	payload string // a tar archive, which is on the node's second disk
 	swtpm   bool   // swtpm is its TPM, and not bootseal
 	// patience is how long the node may take to say what is waited for.
 	patience time.Duration
@@ -58,6 +59,9 @@ type running struct {
 func (n *node) start(ctx context.Context) error {
 	if n.running != nil {
 		return errors.New("the node is on already")
+	}
+	if err := n.makeSecondDisk(); err != nil {
+		return err
 	}
 	sockets, err := os.MkdirTemp("", "lab") // a socket's path has to be short
 	if err != nil {
@@ -177,7 +181,7 @@ func serveSwtpm(ctx context.Context, state, socket string) (<-chan error, error)
 func (n *node) flags(sockets, tpm string) []string {
 	out := append(lab.Flags(filepath.Join(n.dir, varsFile), tpm),
 		"-drive", "format=qcow2,if=virtio,file="+filepath.Join(n.dir, diskFile),
-		"-drive", "format=raw,if=virtio,readonly=on,file="+n.payload,
+		"-drive", "format=raw,if=virtio,readonly=on,file="+filepath.Join(n.dir, secondFile),
 		"-chardev", "socket,id=console,path="+filepath.Join(sockets, "console"), "-serial", "chardev:console",
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=agent,path="+filepath.Join(sockets, "agent"), "-device", "virtserialport,chardev=agent,name=lab",

@@ -98,7 +98,7 @@ func TestScenarios(t *testing.T) {
 		t.Fatalf("%d scenarios, %v", len(all), err)
 	}
 	known := (&laboratory{}).commands()
-	builtin := regexp.MustCompile(`^(cp|cmp|stdout|stderr|grep|env|exists|mkdir|rm)$`)
+	builtin := regexp.MustCompile(`^(cp|cmp|exec|stdout|stderr|grep|env|exists|mkdir|rm)$`)
 	for _, s := range all {
 		if s.Title == "" {
 			t.Errorf("%s: the first line is no sentence that says what happens", s.Name)

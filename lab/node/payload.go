@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,8 +19,11 @@ import (
 )
 
 // payloadSize is the size of every node's second disk: a node that was frozen with one can go on
-// with another.
-const payloadSize = 256 * mib
+// with another. What a story lends to its node is behind the packages.
+const (
+	payloadSize = 256 * mib
+	lentAt      = 192 * mib
+)
 
 // prepare builds what goes into nodes of all distributions.
 func (l *laboratory) prepare(ctx context.Context) error {
@@ -35,8 +39,12 @@ func (l *laboratory) prepare(ctx context.Context) error {
 	}
 	l.qemu = string(version)
 	if l.deb == "" {
-		l.deb, err = l.build(ctx)
+		if l.deb, err = l.build(ctx); err != nil {
+			return err
+		}
 	}
+	l.host = filepath.Join(l.work, "host")
+	_, err = run(ctx, "dpkg-deb", "--extract", l.deb, l.host)
 	return err
 }
 
@@ -100,6 +108,31 @@ func defaultCache() (string, error) {
 	return filepath.Join(dir, "node"), err
 }
 
+// makeSecondDisk gives the node a second disk of its own, with the packages.
+func (n *node) makeSecondDisk() error {
+	disk := filepath.Join(n.dir, secondFile)
+	if err := os.WriteFile(disk, nil, 0o644); err != nil {
+		return err
+	}
+	if err := copyInto(disk, 0, n.payload); err != nil {
+		return err
+	}
+	return os.Truncate(disk, payloadSize)
+}
+
+// lend writes to the node's second disk, where it can read it while it is up.
+func (n *node) lend(data string) error {
+	if len(data) > payloadSize-lentAt {
+		return fmt.Errorf("it has %d bytes, and at most %d fit", len(data), payloadSize-lentAt)
+	}
+	f, err := os.OpenFile(filepath.Join(n.dir, secondFile), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(data), lentAt)
+	return errors.Join(err, f.Close())
+}
+
 // pack makes the disk, and returns the hash of what is on it.
 func pack(path string, files map[string]string) (string, error) {
 	out, err := os.Create(path)
@@ -117,8 +150,12 @@ func pack(path string, files map[string]string) (string, error) {
 	if err := w.Close(); err != nil {
 		return "", err
 	}
-	if info, err := out.Stat(); err != nil || info.Size() > payloadSize {
-		return "", fmt.Errorf("the nodes' second disk has %d bytes, more than its %d: %v", info.Size(), payloadSize, err)
+	info, err := out.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > lentAt {
+		return "", fmt.Errorf("the packages on the nodes' second disk have %d bytes, more than %d", info.Size(), lentAt)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8]), out.Truncate(payloadSize)
 }

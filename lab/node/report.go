@@ -76,7 +76,7 @@ func (l *laboratory) results() []result {
 // versions are of all that boots: packages of this machine, and those in the node.
 func (l *laboratory) versions(ctx context.Context, r *release) ([]matrix.Version, error) {
 	var out []matrix.Version
-	for _, name := range []string{"qemu-system-x86", "ovmf", "mmdebstrap", "cryptsetup-bin", "swtpm"} {
+	for _, name := range []string{"qemu-system-x86", "ovmf", "mmdebstrap", "cryptsetup-bin", "swtpm", "systemd-boot-efi"} {
 		v, err := lab.InstalledVersion(ctx, name)
 		if err != nil {
 			return nil, err

@@ -64,7 +64,7 @@ func (n *node) freeze(ctx context.Context) error {
 	<-n.ended
 	err := n.err
 	n.running = nil
-	return err
+	return errors.Join(err, os.Remove(filepath.Join(n.dir, secondFile)))
 }
 
 // thaw gives a node that has just started the memory that it was frozen with.

@@ -82,7 +82,11 @@ func (l *laboratory) act(ctx context.Context, r *release, s scenario, out *resul
 	rec.run(func() {
 		testscript.RunT(rec, testscript.Params{
 			Files: []string{file}, Cmds: l.commands(), WorkdirRoot: dir,
-			Setup: func(e *testscript.Env) error { e.Values[storyKey{}] = st; return nil },
+			Setup: func(e *testscript.Env) error {
+				e.Values[storyKey{}] = st
+				e.Setenv("PATH", filepath.Join(l.host, "usr/bin")+string(os.PathListSeparator)+e.Getenv("PATH"))
+				return nil
+			},
 		})
 	})
 	out.rows, out.Seconds = st.rows, -st.waited.Seconds()
