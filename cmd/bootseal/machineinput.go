@@ -25,7 +25,7 @@ const runningVariables = "/sys/firmware/efi/efivars"
 type machineFlags struct {
 	log, efivars, pcrs, gpt, bank string
 	esp, booted                   []string
-	db, dbx, mok                  []string
+	db, dbx, mok, files           []string
 	sbatPolicy, bootNext          string
 	only                          []pcr.Bank // the banks to predict without --bank, none for those of the log
 	values                        pcr.Values // of the running boot, where they were read already
@@ -44,6 +44,7 @@ func (f *machineFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.pcrs, "pcrs", "", "PCR values of the running boot, lines \"ALG INDEX HEX\" (default: ask the TPM)")
 	flags.StringVar(&f.gpt, "gpt", "", "first sectors of the boot disk, with its partition table (default: as in the log, or --esp)")
 	flags.StringVar(&f.bank, "bank", "", "only this bank: sha1, sha256, sha384 or sha512 (default: those of the log)")
+	flags.StringArrayVar(&f.files, "file", nil, "what if the file had the contents of another? As /boot/grub/grub.cfg=new.cfg; with --esp, its path\non the volume")
 	flags.StringArrayVar(&f.db, "db", nil, "what if this list is appended to db? (a signature list, or an update)")
 	flags.StringArrayVar(&f.dbx, "dbx", nil, "what if this list is appended to dbx?")
 	flags.StringArrayVar(&f.mok, "mok", nil, "what if this certificate (DER) is enrolled in shim?")
@@ -56,7 +57,8 @@ func (f *machineFlags) register(cmd *cobra.Command) {
 // machine is what was read, and what there is to say about it.
 type machine struct {
 	predict.Input
-	notes []string
+	present *bootchain.Manifest // the files as they are, where the input has others (--file); else nil
+	notes   []string
 }
 
 func (m *machine) note(format string, args ...any) {
@@ -75,7 +77,7 @@ func (a *app) readMachine(f *machineFlags) (*machine, error) {
 		}
 		m.Banks = []pcr.Bank{b}
 	}
-	for _, read := range []func(*machine, *machineFlags, bool) error{a.readBaseline, a.readBootFiles, readVariables, readTable,
+	for _, read := range []func(*machine, *machineFlags, bool) error{a.readBaseline, a.readBootFiles, replaceFiles, readVariables, readTable,
 		a.readReported, readChanges} {
 		if err := read(m, f, here); err != nil {
 			return nil, err

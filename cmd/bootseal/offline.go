@@ -40,6 +40,9 @@ func lookAtBootFiles(flags *resealFlags, m *machine, p *predict.Prediction, devi
 	}
 	now := offline.Now{Boot: id, Bank: mainBank(p.Paths[0].PCRs.Banks()), ByTPM: openedByTPM(m, devices)}
 	now.Coming = offline.Files(m.Files, now.Bank)
+	if m.present != nil {
+		now.Coming = append(now.Coming, offline.Files(*m.present, now.Bank)...)
+	}
 	for i := range p.Paths {
 		now.Coming = append(now.Coming, offline.Contents(p.Paths[i].Log(), now.Bank)...)
 	}

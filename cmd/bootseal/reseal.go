@@ -70,9 +70,13 @@ The secret to seal comes from a token that opens now, or was kept on the volume 
 neither is to be had, as after a boot by recovery key on some machines, a passphrase is asked for,
 and a new secret takes the old one's place.
 
+With --file it seals for the boots that come when a file has been replaced, beside those that come
+as it is: whoever replaces the file then leaves no moment at which the next boot is not sealed for.
+
 Exit codes: 0 the next boot opens the volumes; 1 it does not, and why was said; 2 not done.
 ` + machineHelp,
 		Example: `  bootseal reseal
+  grub-mkconfig -o new.cfg && bootseal reseal --file /boot/grub/grub.cfg=new.cfg
   bootseal reseal --dry-run
   bootseal reseal --commit
   bootseal reseal --key-file recovery.txt /dev/sda3
@@ -108,7 +112,7 @@ func (a *app) runReseal(ctx context.Context, flags *resealFlags, devices []strin
 	if err != nil {
 		return err
 	}
-	p, err := predict.Next(m.Input)
+	p, err := m.predictNext()
 	if err != nil {
 		return err
 	}

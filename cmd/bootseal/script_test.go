@@ -70,7 +70,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exitcode": exitCode, "waitsocket": waitSocket, "waittrace": waitTrace,
 			"boottpm": bootTPM, "luksfile": luksFile, "luksopens": luksOpens, "enrolled": enrolledHeader, "efivarfs": efivarfsFolder,
-			"stockopens": stockOpens, "lockout": lockOut, "uki": makeUKI,
+			"stockopens": stockOpens, "lockout": lockOut, "uki": makeUKI, "withfiles": withFiles,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
