@@ -8,12 +8,14 @@ import (
 
 	"github.com/bootseal/bootseal/bootchain/grub"
 	"github.com/bootseal/bootseal/eventlog"
+	"github.com/bootseal/bootseal/internal/efivars"
 	"github.com/bootseal/bootseal/internal/utf16le"
 	"github.com/bootseal/bootseal/pcr"
 )
 
-// maxGRUBOutcomes bounds the ways that are looked for in GRUB's scripts.
-const maxGRUBOutcomes = 8
+// maxGRUBOutcomes bounds the ways that are looked for in GRUB's scripts. Three kernels with a
+// recovery mode each, before and after a boot that failed (Ubuntu's recordfail), have 18.
+const maxGRUBOutcomes = 24
 
 // runGRUB is GRUB. It measures the commands that it runs (PCR 8), every file that
 // it opens (PCR 9), and by way of shim or the firmware the kernel that it loads
@@ -28,7 +30,7 @@ func (w *walk) runGRUB(r run) []*walk {
 	g := w.grubWorld()
 	image := &grub.Image{Binary: *binary, Device: g.name(w.volume), Folder: path.Dir(r.path),
 		SecureBoot: w.enforced && (w.shim == nil || !w.shim.insecure)}
-	outcomes, err := grub.Run(g, image, grub.Options{MaxOutcomes: maxGRUBOutcomes})
+	outcomes, err := grub.Run(g, image, grub.Options{MaxOutcomes: maxGRUBOutcomes, Facts: w.grubFacts()})
 	if err != nil {
 		return w.grubLost(err.Error())
 	}
@@ -39,6 +41,19 @@ func (w *walk) runGRUB(r run) []*walk {
 		out = append(out, o.play()...)
 	}
 	return out
+}
+
+// toSetup is EFI_OS_INDICATIONS_BOOT_TO_FW_UI (UEFI specification, "Exchanging information between
+// the OS and Firmware").
+const toSetup = 1
+
+// grubFacts are what GRUB's commands ask the firmware, and the variables answer.
+func (w *walk) grubFacts() map[string]grub.Fact {
+	data, there := w.vars.get("OsIndicationsSupported", efivars.Global)
+	if !there || len(data) != 8 {
+		return nil
+	}
+	return map[string]grub.Fact{grub.AsksForSetup: {False: data[0]&toSetup == 0}}
 }
 
 func (w *walk) grubLost(reason string) []*walk {

@@ -1,9 +1,12 @@
 package bootchain
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/bootseal/bootseal/bootchain/grub"
+	"github.com/bootseal/bootseal/internal/efivars"
 )
 
 // What a script does may come from the environment block, once that was read: where one of the
@@ -20,5 +23,50 @@ func TestSourceOfGRUBCommand(t *testing.T) {
 	}
 	if got := p.sourceOf(&grub.Effect{}); got != "/EFI/debian/grubx64.efi" {
 		t.Errorf("built in: %s", got)
+	}
+}
+
+// Ubuntu waits in its menu only after a boot that failed. That is when somebody picks the oldest of
+// three kernels, and that has to be among the ways that are looked at.
+func TestOldKernelAfterFailedBoot(t *testing.T) {
+	var menu strings.Builder
+	menu.WriteString(`load_env
+function recordfail {
+  set recordfail=1
+  save_env recordfail
+}
+if [ "${recordfail}" = 1 ]; then set timeout=30; else set timeout_style=hidden; set timeout=0; fi
+menuentry 'Ubuntu' { recordfail
+  linux /vmlinuz-3
+}
+submenu 'Advanced options' {
+`)
+	for n := 3; n > 0; n-- {
+		fmt.Fprintf(&menu, "menuentry 'Linux %[1]d' { recordfail\n linux /vmlinuz-%[1]d\n}\nmenuentry 'Linux %[1]d (recovery mode)' { recordfail\n linux /vmlinuz-%[1]d recovery\n}\n", n)
+	}
+	menu.WriteString("}\nif fwsetup --is-supported; then\nmenuentry 'UEFI Firmware Settings' {\n fwsetup\n}\nfi\n")
+	environment := "# GRUB Environment Block\n"
+	environment += strings.Repeat("#", 1024-len(environment))
+	v := &Volume{FS: "ext4", Files: map[string]File{
+		"/grub/grub.cfg": {Size: int64(menu.Len()), Text: menu.String()}, "/grub/grubenv": {Size: 1024, Text: environment},
+		"/vmlinuz-1": {Size: 1}, "/vmlinuz-2": {Size: 1}, "/vmlinuz-3": {Size: 1},
+	}}
+	w := &walk{vars: variables{set: make(efivars.Set)}}
+	w.vars.set.Put("OsIndicationsSupported", efivars.Global, []byte{toSetup, 0, 0, 0, 0, 0, 0, 0})
+	image := &grub.Image{Binary: grub.Binary{Dialect: grub.Ubuntu, Prefix: "/grub"}, Device: "hd0,gpt2", Folder: "/EFI/ubuntu"}
+	out, err := grub.Run(&grubWorld{[]*Volume{v}, []string{"hd0,gpt2"}}, image, grub.Options{MaxOutcomes: maxGRUBOutcomes, Facts: w.grubFacts()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, o := range out {
+		because := strings.Join(o.Because, ", ")
+		found = found || o.Boot.Cmdline == "/vmlinuz-1" && strings.HasPrefix(because, "recordfail is 1")
+		if strings.Contains(because, "setup") && !strings.Contains(because, "picks") {
+			t.Errorf("the variables say that there is a setup, and yet: %s", because)
+		}
+	}
+	if !found {
+		t.Errorf("of %d ways none boots the oldest kernel after a boot that failed", len(out))
 	}
 }

@@ -180,6 +180,12 @@ func cmdFwsetup(r *run, c *call) (int, error) {
 	if len(c.args) == 0 || c.args[0] != "--is-supported" {
 		return ok, r.end(Reset)
 	}
+	if f, known := r.facts[AsksForSetup]; known {
+		if f.False {
+			return errTestFailure, nil
+		}
+		return ok, nil
+	}
 	if r.choices.pick(alternative{}, alternative{"the firmware's setup cannot be asked for", costHardware}) == 0 {
 		return ok, nil
 	}

@@ -90,6 +90,7 @@ func FuzzReadBinary(f *testing.F) {
 	fat[510], fat[511] = 0x55, 0xaa
 	copy(fat[1024:], "GRUB    CFG\x20")
 	f.Add(fat)
+	f.Add(squashfs())
 	f.Add([]byte("\xde\x12\x04\x95\x00\x00\x00\x00\x01\x00\x00\x00\x14\x00\x00\x00\x1c\x00\x00\x00"))
 	if b, err := os.ReadFile("/usr/share/locale/de/LC_MESSAGES/grub.mo"); err == nil && len(b) < 1<<20 {
 		f.Add(b[:1000])

@@ -13,7 +13,7 @@ import (
 )
 
 // A memdisk is a file system in a GRUB program: FAT12 or FAT16 (Debian), a tar
-// archive (grub-mkstandalone), or squashfs (Ubuntu), which is not read.
+// archive (grub-mkstandalone), or squashfs (Ubuntu).
 
 const (
 	maxMemdiskFiles = 10000
@@ -25,7 +25,7 @@ const (
 func readMemdisk(b []byte) (map[string]string, error) {
 	switch {
 	case bytes.HasPrefix(b, []byte("hsqs")):
-		return nil, errors.New("the memdisk is a squashfs file system, which is not read")
+		return readSquashfs(b)
 	case len(b) > 262 && string(b[257:262]) == "ustar":
 		return readTar(b)
 	case len(b) > 512 && b[510] == 0x55 && b[511] == 0xaa:

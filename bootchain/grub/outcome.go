@@ -11,6 +11,9 @@ type Options struct {
 	Facts map[string]Fact
 }
 
+// AsksForSetup is the fact whether the firmware can be asked to show its setup.
+const AsksForSetup = "fwsetup --is-supported"
+
 // Fact is a command's answer.
 type Fact struct {
 	Value string            // for --set
