@@ -24,6 +24,7 @@ type distribution struct {
 	// Shim and MokManager are its files below /usr/lib/shim.
 	Shim, MokManager string
 	Folder           string // in which its boot loaders are on the EFI system partition
+	Greeting         string // of its GRUB, which a scenario changes, or ""
 	// Customize is the script of guest for what is not as in Debian 12, or "".
 	Customize string
 	// More are packages that scenarios install, by their folder on the second disk.
@@ -39,23 +40,30 @@ var everywhere = []string{
 	"grub-efi-amd64-signed", "grub2-common", "initramfs-tools", "kmod", "shim-signed", "systemd-sysv", "udev", "zstd",
 }
 
+// libtss2 is what systemd's token plug-in loads when it is there. Debian 12 has older names.
+var libtss2 = []string{"libtss2-esys-3.0.2-0t64", "libtss2-mu-4.0.1-0t64", "libtss2-rc0t64", "libtss2-tcti-device0t64"}
+
 // distributions are in the order in which a report has them.
 var distributions = []distribution{
 	{
 		Name: "Debian 12", State: "image", Suite: "bookworm",
 		Kernel: lab.CloudKernel, Flavor: lab.CloudFlavor, Parts: []string{"linux-image-"},
-		// The last ones are what systemd's token plug-in loads when it is there.
 		Packages: slices.Concat([]string{"busybox"}, everywhere,
 			[]string{"libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-device0"}),
-		Shim: "shimx64.efi.signed", MokManager: "mmx64.efi.signed", Folder: "debian",
+		Shim: "shimx64.efi.signed", MokManager: "mmx64.efi.signed", Folder: "debian", Greeting: "Welcome to GRUB!",
 		More: map[string][]string{"dracut": {"dracut-core", "cpio", "kpartx"}},
+	},
+	{
+		Name: "Debian 13", State: "debian13-image", Suite: "trixie",
+		Kernel: lab.CloudKernel, Flavor: lab.CloudFlavor, Parts: []string{"linux-image-"},
+		Packages: slices.Concat([]string{"busybox", "systemd-cryptsetup"}, everywhere, libtss2),
+		Shim:     "shimx64.efi.signed", MokManager: "mmx64.efi.signed", Folder: "debian",
 	},
 	{
 		Name: "Ubuntu 24.04", State: "ubuntu-image", Suite: "noble",
 		Keys:   keyring{Of: "trixie", Package: "ubuntu-keyring", File: "usr/share/keyrings/ubuntu-archive-keyring.gpg"},
 		Kernel: "linux-image-virtual", Flavor: "generic", Parts: []string{"linux-image-", "linux-modules-"},
-		Packages: slices.Concat(everywhere,
-			[]string{"libtss2-esys-3.0.2-0t64", "libtss2-mu-4.0.1-0t64", "libtss2-rc0t64", "libtss2-tcti-device0t64"}),
+		Packages: slices.Concat(everywhere, libtss2),
 		// What is named .signed is a link of the node's alternatives.
 		Shim: "shimx64.efi.signed.latest", MokManager: "mmx64.efi", Folder: "ubuntu", Customize: "customize-ubuntu",
 	},
@@ -87,6 +95,7 @@ type release struct {
 	// Old and New are the versions of its two newest kernels, the older one of which nodes have.
 	Old, New string
 
+	disk       string // of a node that was never booted
 	payload    string // the second disk of every node
 	payloadKey string
 }
@@ -111,6 +120,9 @@ func (l *laboratory) open(ctx context.Context, d *distribution) (*release, error
 		return nil, err
 	}
 	if err := r.findKernels(ctx); err != nil {
+		return nil, err
+	}
+	if r.disk, err = l.image(ctx, r); err != nil {
 		return nil, err
 	}
 	return r, l.pack(ctx, r)

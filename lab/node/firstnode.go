@@ -39,23 +39,19 @@ func newNode(ctx context.Context, disk, dir string) error {
 // with the key that shim trusts: it starts, and it is another program. Signatures have a time, so
 // the file is kept.
 func (l *laboratory) changedGRUB(ctx context.Context, r *release) (string, error) {
-	disk, err := l.image(ctx, r)
-	if err != nil {
-		return "", err
-	}
-	path := strings.TrimSuffix(disk, ".raw") + "-grub.efi"
+	path := strings.TrimSuffix(r.disk, ".raw") + "-grub.efi"
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	grub, err := exec.CommandContext(ctx, "mcopy", "-i", fmt.Sprintf("%s@@%d", disk, espAt*mib), "::/EFI/BOOT/grubx64.efi", "-").Output()
+	grub, err := exec.CommandContext(ctx, "mcopy", "-i", fmt.Sprintf("%s@@%d", r.disk, espAt*mib), "::/EFI/BOOT/grubx64.efi", "-").Output()
 	if err != nil {
 		return "", fmt.Errorf("read the node's GRUB: %w", err)
 	}
-	at := bytes.Index(grub, []byte("Welcome to GRUB!"))
+	at := bytes.Index(grub, []byte(r.Greeting))
 	if at < 0 {
-		return "", errors.New("the node's GRUB does not say welcome")
+		return "", errors.New("the node's GRUB does not greet with " + r.Greeting)
 	}
-	grub[at] = 'w'
+	grub[at] ^= 0x20 // another case
 	signer, err := lab.NewSigner(ctx, filepath.Join(l.work, "signer"))
 	if err != nil {
 		return "", err

@@ -130,8 +130,7 @@ func (l *laboratory) stateKey(ctx context.Context, state string) (string, error)
 		return "", err
 	}
 	if state == r.State {
-		disk, err := l.image(ctx, r)
-		return contentKey(disk, l.qemu, strings.Join(lab.Flags("", ""), " "), guestFile("agent")), err
+		return contentKey(r.disk, l.qemu, strings.Join(lab.Flags("", ""), " "), guestFile("agent")), nil
 	}
 	s, err := maker(state)
 	if err != nil {
@@ -176,11 +175,7 @@ func (l *laboratory) state(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	if name == r.State {
-		disk, err := l.image(ctx, r)
-		if err != nil {
-			return "", err
-		}
-		return dir, newNode(ctx, disk, dir)
+		return dir, newNode(ctx, r.disk, dir)
 	}
 	s, err := maker(name)
 	if err != nil {

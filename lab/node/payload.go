@@ -50,11 +50,14 @@ func (l *laboratory) prepare(ctx context.Context) error {
 
 // pack packs the second disk: bootseal's package and those that scenarios install.
 func (l *laboratory) pack(ctx context.Context, r *release) error {
-	changed, err := l.changedGRUB(ctx, r)
-	if err != nil {
-		return err
+	files := map[string]string{"bootseal.deb": l.deb}
+	if r.Greeting != "" {
+		changed, err := l.changedGRUB(ctx, r)
+		if err != nil {
+			return err
+		}
+		files["grub-changed.efi"] = changed
 	}
-	files := map[string]string{"bootseal.deb": l.deb, "grub-changed.efi": changed}
 	fetch := func(name, as string) error {
 		file, err := r.apt.Download(ctx, filepath.Join(l.cache, "debs"), name)
 		files[as] = file
@@ -76,6 +79,7 @@ func (l *laboratory) pack(ctx context.Context, r *release) error {
 			}
 		}
 	}
+	var err error
 	r.payload = filepath.Join(l.work, "payload-"+r.Suite+".tar")
 	r.payloadKey, err = pack(r.payload, files)
 	return err
