@@ -52,7 +52,7 @@ lab-migrate: ## machines that run are moved with their vTPMs; ARGS="-run swtpm";
 lab: ## stories of a Debian node in LUKS2, each with real boots; ARGS="-run upgrade -v"; installs what it needs
 	lab/node/install
 	$(call boots,node)
-	$(if $(ARGS),,go run ./lab/migrate)
+	$(if $(ARGS),,go run ./lab/migrate && go run ./lab/fleet)
 
 lab-quick: ## those that every change has to pass
 	lab/node/install
