@@ -23,8 +23,9 @@ const (
 
 // Beside returns which of a boot's PCRs stand literally beside a signed policy: those that
 // nobody signs, and where PCR 11 is signed not PCRs 4 and 9, in which each image is another
-// value. PCR 11 has the command line and the initial ramdisk of the image, too, and PCR 12 what
-// came from beside it.
+// value. PCR 11 has the command line and the initial ramdisk of the image, too. PCR 12 stays, for
+// what came from beside the image; systemd-boot before 256 has it move with the image's own
+// command line as well.
 func Beside(pcrs map[int]pcr.Digest, signed pcr.Selection) map[int]pcr.Digest {
 	out := maps.Clone(pcrs)
 	for i := range out {

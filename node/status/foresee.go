@@ -173,7 +173,7 @@ func couldBe(p *predict.Path, k *key, signatures []pcrsig.File) (Way, bool) {
 
 // unsigned says what a key with a signed policy wants, and what there is in its place.
 func (k *key) unsigned(p *predict.Path, signatures []pcrsig.File) string {
-	return fmt.Sprintf("token %d wants PCR %s signed as they will be: %s", k.ID, k.Signed.PCRs, k.WhyNotApproved(p.PCRs, signatures))
+	return fmt.Sprintf("token %d wants PCR %s signed: %s", k.ID, k.Signed.PCRs, k.WhyNotApproved(p.PCRs, signatures))
 }
 
 // contradicted reports whether a PCR value that is known is not the one that the token was

@@ -10,6 +10,7 @@ import (
 	"github.com/bootseal/bootseal/luks"
 	"github.com/bootseal/bootseal/node/plan"
 	"github.com/bootseal/bootseal/node/volumes"
+	"github.com/bootseal/bootseal/predict"
 )
 
 func judgeVolumes(f *Facts) []Section {
@@ -39,6 +40,7 @@ func judgeVolume(f *Facts, v *Volume) []Line {
 		return lines
 	}
 	lines = append(lines, judgeTokens(f, v)...)
+	lines = append(lines, judgeSigned(f, v)...)
 	lines = append(lines, judgeNote(v)...)
 	lines = append(lines, judgeNext(f, v)...)
 	return append(lines, judgeFallback(v), judgeState(v))
@@ -127,6 +129,28 @@ func judgeTokens(f *Facts, v *Volume) []Line {
 			Remedy: "if you know why this boot is another: bootseal reseal"})
 	}
 	return lines
+}
+
+// judgeSigned tells where a signature opens nothing any more, because what stands beside the
+// signed PCRs is not as it was: no reseal makes such a token anew.
+func judgeSigned(f *Facts, v *Volume) []Line {
+	var moved []string
+	for _, k := range v.keys() {
+		if k.Signed == nil || k.Opaque {
+			continue
+		}
+		if f.Prediction == nil || slices.ContainsFunc(f.Prediction.Paths, func(p predict.Path) bool {
+			return p.Halts == "" && (k.fits(p.PCRs) || k.PCRs.Without(p.Known(k.Banks[0])) != 0)
+		}) {
+			return nil
+		}
+		moved = append(moved, fmt.Sprintf("token %d (PCR %s)", k.ID, k.PCRs))
+	}
+	if len(moved) == 0 {
+		return nil
+	}
+	return []Line{{What: "signed", Verdict: Warn, Says: "a signature opens it in no coming boot, since the PCRs beside the signed ones have moved: " + strings.Join(moved, ", "),
+		Remedy: "bootseal enroll --force --signed-policy FILE, with the public key"}}
 }
 
 // tokenText is a token in a line, and whether this TPM takes it.

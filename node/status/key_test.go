@@ -93,7 +93,7 @@ func TestForeseeSignedByTheImage(t *testing.T) {
 		why     string
 	}{
 		{image(ours, "this image"), status.Opens, ""},
-		{image(theirs, "this image"), status.Refuses, "token 0 wants PCR 11 signed as they will be: there are signatures, by another key ("},
+		{image(theirs, "this image"), status.Refuses, "token 0 wants PCR 11 signed: there are signatures, by another key ("},
 		{image(ours, "another image"), status.Refuses, "there are signatures, of other values"},
 		{image(ours, "this image", "enter-initrd"), status.Untold, "bootseal policy sign --phase :"},
 	} {
@@ -109,6 +109,31 @@ func TestForeseeSignedByTheImage(t *testing.T) {
 	broken.Signatures = []byte("{")
 	if w := status.Foresee(prediction(broken), v)[0]; w.Outcome != status.Refuses || !strings.Contains(w.Why[0], "there is no signature") {
 		t.Errorf("a section that is none: %+v", w)
+	}
+}
+
+// A signed token whose other PCRs have moved, as PCR 7 does with a revocation, opens for nothing
+// that is signed, and no reseal changes that.
+func TestSignedForNoBoot(t *testing.T) {
+	v := signedVolume(t, signingKey(t).key, pcr.Select(11))
+	moved, unknown := path("54"), path("54")
+	moved.PCRs.Set(pcr.SHA256, 7, make([]byte, 32))
+	delete(unknown.PCRs[pcr.SHA256], 7)
+	for _, tt := range []struct {
+		paths []predict.Path
+		warns bool
+	}{
+		{[]predict.Path{path("54")}, false},
+		{[]predict.Path{moved, path("54")}, false},
+		{[]predict.Path{moved, unknown}, false},
+		{[]predict.Path{moved}, true},
+	} {
+		f := newMachine(t).facts(t)
+		f.Volumes, f.Prediction = []status.Volume{*v}, prediction(tt.paths...)
+		l := find(status.Judge(f), "signed")
+		if (l != nil) != tt.warns || l != nil && (l.Verdict != status.Warn || !strings.Contains(l.Says, "token 0 (PCR 7)")) {
+			t.Errorf("%d paths: %+v", len(tt.paths), l)
+		}
 	}
 }
 
