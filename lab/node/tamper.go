@@ -114,6 +114,7 @@ func (s *story) cuts(ts *testscript.TestScript, number int, script string) error
 			return fmt.Errorf("after a power cut %.1f s into %s, which takes %.1f s: %w", at.Seconds(), script, length.Seconds(), err)
 		}
 		ts.Logf("[cuts] at %.1f s: the node came up without a key", at.Seconds())
+		s.l.say(fmt.Sprintf("%s: power cut %d of %d, after %.1f s: the node came up without a key", s.name, i+1, number, at.Seconds()))
 	}
 	return nil
 }
