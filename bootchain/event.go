@@ -59,4 +59,8 @@ type Path struct {
 	// Halts says why this way leads to no operating system, "" if it does: a
 	// program is missing, or will be refused.
 	Halts string
+
+	// assumed is the path of a file that is another one in this way than on the disk: an
+	// environment block as it is after a boot that failed. "" for none.
+	assumed string
 }

@@ -112,6 +112,9 @@ func (p *grubPlay) effect(e *grub.Effect) {
 	}
 	switch {
 	case hashed != nil:
+		if len(p.outcome.Because) > 0 {
+			p.path.assumed = found
+		}
 		event.Reason = fmt.Sprintf("%s, as GRUB left it (%s)", e.Role, shortWhere(e))
 		p.measure(event, hashed)
 	case !ok:

@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/bootseal/bootseal/bootchain/grub"
+	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/internal/efivars"
+	"github.com/bootseal/bootseal/pcr"
 )
 
 // What a script does may come from the environment block, once that was read: where one of the
@@ -68,5 +70,29 @@ submenu 'Advanced options' {
 	}
 	if !found {
 		t.Errorf("of %d ways none boots the oldest kernel after a boot that failed", len(out))
+	}
+}
+
+// After an upgrade no way leads to what the log has. That the environment block of a way after a
+// failed boot is not in the log is no doubt about it: it is that way's assumption.
+func TestAssumedEnvironment(t *testing.T) {
+	digest := func(text string) map[pcr.Bank]pcr.Digest {
+		return map[pcr.Bank]pcr.Digest{pcr.SHA256: pcr.SHA256.Sum([]byte(text))}
+	}
+	read := eventlog.Event{PCR: 9, Type: eventlog.IPL, Digests: digest("good"), Data: []byte("(hd0,gpt2)/grub/grubenv\x00")}
+	log := &eventlog.Log{Events: []eventlog.Event{read}}
+	files := Manifest{Volumes: []Volume{{Files: map[string]File{"/grub/grubenv": {Size: 4, Digests: digest("good")}}}}}
+	k := &known{Machine: Machine{Log: log, Files: files}, base: &Boot{Log: log, explained: eventlog.Explain(log)}, banks: []pcr.Bank{pcr.SHA256}}
+	for _, c := range []struct {
+		because []string
+		doubted bool
+	}{{nil, true}, {[]string{"recordfail is 1"}, false}} {
+		world := &grubWorld{[]*Volume{&files.Volumes[0]}, []string{"hd0,gpt2"}}
+		p := &grubPlay{walk: &walk{known: k}, world: world, image: &grub.Image{}, outcome: &grub.Outcome{Because: c.because}}
+		p.effect(&grub.Effect{Kind: grub.Opened, Role: grub.Environment, File: grub.File{Device: "hd0,gpt2", Path: "/grub/grubenv"},
+			Text: "(hd0,gpt2)/grub/grubenv", Contents: []byte("fail")})
+		if reason := k.unexplained(&p.path, 9); (reason != "") != c.doubted {
+			t.Errorf("%q: doubt %q", c.because, reason)
+		}
 	}
 }

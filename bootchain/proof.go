@@ -2,6 +2,7 @@ package bootchain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
@@ -181,7 +182,7 @@ func (k *known) unexplained(path *Path, index int) string {
 		switch {
 		case at >= 0:
 			used[at] = true
-		case !k.isNew(e.Source):
+		case !path.assumes(e.Source) && !k.isNew(e.Source):
 			return "the last boot does not have this event, and nothing that it depends on is new: " + e.Reason
 		default:
 			news[e.Stage] = true
@@ -193,6 +194,12 @@ func (k *known) unexplained(path *Path, index int) string {
 		}
 	}
 	return ""
+}
+
+// assumes reports whether one of the files that an event depends on is in this way another one
+// than is on the disk: Ubuntu's environment block after a boot that failed.
+func (p *Path) assumes(source string) bool {
+	return p.assumed != "" && slices.Contains(strings.Split(source, ", "), p.assumed)
 }
 
 // isNew reports whether one of the files and variables that an event depends on
