@@ -179,7 +179,7 @@ func serveSwtpm(ctx context.Context, state, socket string) (<-chan error, error)
 }
 
 func (n *node) flags(sockets, tpm string) []string {
-	out := append(lab.Flags(filepath.Join(n.dir, varsFile), tpm),
+	out := append(lab.Flags(filepath.Join(n.dir, varsFile), tpm), "-no-reboot",
 		"-drive", "format=qcow2,if=virtio,file="+filepath.Join(n.dir, diskFile),
 		"-drive", "format=raw,if=virtio,readonly=on,file="+filepath.Join(n.dir, secondFile),
 		"-chardev", "socket,id=console,path="+filepath.Join(sockets, "console"), "-serial", "chardev:console",
@@ -234,6 +234,21 @@ func (n *node) wait(ctx context.Context, what string, done func() (bool, error))
 			return fmt.Errorf("wait for %s: not in %d s; the console's last lines:\n%s", what, int(n.patience.Seconds()), n.console.lastLines(8))
 		}
 	}
+}
+
+// goesOff waits until QEMU has ended.
+func (n *node) goesOff(ctx context.Context) error {
+	r := n.running
+	err := n.wait(ctx, "the node to go off", func() (bool, error) {
+		select {
+		case <-r.ended:
+			return true, r.err
+		default:
+			return false, nil
+		}
+	})
+	n.running = nil
+	return err
 }
 
 // expect waits until the console says something that the pattern matches.

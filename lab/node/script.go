@@ -120,17 +120,7 @@ func (s *story) powerOff(*testscript.TestScript, []string) error {
 	if _, err := s.node.do(s.ctx, "systemctl --no-block poweroff"); err != nil {
 		return err
 	}
-	r := s.node.running
-	err := s.node.wait(s.ctx, "the node to go off", func() (bool, error) {
-		select {
-		case <-r.ended:
-			return true, r.err
-		default:
-			return false, nil
-		}
-	})
-	s.node.running = nil
-	return err
+	return s.node.goesOff(s.ctx)
 }
 
 func (s *story) expect(ts *testscript.TestScript, args []string) error {
