@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -100,11 +101,22 @@ type release struct {
 	payloadKey string
 }
 
+// errForeign is the error of a distribution whose archive this machine's administrators have not
+// set up, where nobody has asked for it.
+var errForeign = errors.New("its packages are in another distribution's archive: -foreign fetches them")
+
+// skips reports whether a story of a distribution that opens with the error is not told, and has
+// not failed either.
+func skips(err error) bool { return errors.Is(err, lab.ErrNoArchive) || errors.Is(err, errForeign) }
+
 // open looks up what the distribution's archive has. The error is lab.ErrNoArchive where it does
 // not answer.
 func (l *laboratory) open(ctx context.Context, d *distribution) (*release, error) {
 	r := &release{distribution: d}
 	if d.Keys != (keyring{}) {
+		if !l.foreign {
+			return nil, fmt.Errorf("%s: %w", d.Name, errForeign)
+		}
 		keys, err := lab.SuiteApt(ctx, filepath.Join(l.work, "apt-keys-"+d.Suite), d.Keys.Of, "")
 		if err != nil {
 			return nil, err

@@ -25,6 +25,7 @@ var scenarios embed.FS
 type laboratory struct {
 	cache, work, keep string
 	deb               string // bootseal's package
+	foreign           bool   // fetch from archives of other distributions, too
 	host              string // a folder with that unpacked, for what a script runs on the host
 	qemu              string // its version: saved memory is for the same one
 	patience          time.Duration

@@ -29,7 +29,8 @@ Usage: go run ./lab/node [flags]     (make lab installs what it needs)
   go run ./lab/node -run 'upgrade|recovery' -v
   go run ./lab/node -quick -record lab/matrix/boots.json
 
-A scenario of a distribution whose archive cannot be reached is skipped.
+A scenario of a distribution whose archive cannot be reached is skipped, and without -foreign one
+whose archive is not this machine's own distribution's.
 
 Exit codes: 0 all scenarios passed, 1 one failed, 2 not done.
 
@@ -40,6 +41,7 @@ type flags struct {
 	run, keep, cache, deb string
 	picture, record       string
 	list, verbose, quick  bool
+	foreign               bool
 	beside                bool
 	patience              time.Duration
 	atATime               int
@@ -50,6 +52,7 @@ func main() {
 	flag.StringVar(&f.run, "run", "", "only scenarios whose name this regular `expression` matches")
 	flag.BoolVar(&f.list, "list", false, "print the scenarios, and boot nothing")
 	flag.BoolVar(&f.quick, "quick", false, "only those whose first line says that they are quick")
+	flag.BoolVar(&f.foreign, "foreign", false, "fetch packages from archives of other distributions, too: Ubuntu's")
 	flag.BoolVar(&f.verbose, "v", false, "print what the scripts do, and the consoles")
 	flag.BoolVar(&f.beside, "beside", false, "run all at a time, and show their consoles side by side")
 	flag.StringVar(&f.picture, "picture", "", "write what the consoles show at the end, side by side, as SVG to this `file`")
@@ -100,7 +103,8 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if f.beside {
 		f.atATime = max(f.atATime, len(chosen))
 	}
-	l := &laboratory{keep: f.keep, cache: f.cache, deb: f.deb, patience: f.patience, say: sayer(progress), slots: make(chan struct{}, f.atATime)}
+	l := &laboratory{keep: f.keep, cache: f.cache, deb: f.deb, foreign: f.foreign, patience: f.patience, say: sayer(progress),
+		slots: make(chan struct{}, f.atATime)}
 	columns := newBesides(nil, chosen)
 	l.watch = columns.add
 	switch {

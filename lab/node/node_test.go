@@ -173,3 +173,17 @@ func TestPicture(t *testing.T) {
 		}
 	}
 }
+
+// Nothing is fetched from another distribution's archive unless somebody asks for it.
+func TestForeign(t *testing.T) {
+	l := &laboratory{work: t.TempDir()}
+	for _, d := range distributions {
+		if d.Keys == (keyring{}) {
+			continue
+		}
+		_, err := l.open(t.Context(), &d)
+		if !skips(err) || !errors.Is(err, errForeign) {
+			t.Errorf("%s: %v", d.Name, err)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/bootseal/bootseal/lab"
 	"github.com/bootseal/bootseal/lab/matrix"
 )
 
@@ -36,7 +34,7 @@ func (l *laboratory) tell(ctx context.Context, s scenario) result {
 	began := time.Now()
 	out := result{Name: s.Name, Title: s.Title, Kept: filepath.Join(l.keep, s.Name)}
 	r, err := l.releaseOf(ctx, s.word("from"))
-	if errors.Is(err, lab.ErrNoArchive) {
+	if skips(err) {
 		out.Skipped = err.Error()
 		l.say(fmt.Sprintf("%s: skipped: %s", s.Name, out.Skipped))
 		return out
