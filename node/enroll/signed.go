@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ const (
 	secureBoot  = 7
 	kernelInput = 9
 	kernelImage = 11
+	shimState   = 14
 )
 
 // Beside returns which of a boot's PCRs stand literally beside a signed policy: those that
@@ -46,16 +48,28 @@ func CheckSigned(s *seal.Signed, boots []plan.Boot) error {
 		if _, ok := pcrs[programs]; ok || s.PCRs.Has(programs) || (beside || s.PCRs.Has(secureBoot)) && enforces(b.Log) {
 			continue
 		}
-		return &Problem{fmt.Sprintf("a signed policy without PCR 4 needs Secure Boot, and PCR 7: without, any program that boots this machine could make PCR %s what was signed, and get the key", s.PCRs),
-			"turn Secure Boot on, or have PCR 4 signed, too (--signed-pcrs 4,11)"}
+		return &Problem{fmt.Sprintf("a signed policy without PCR 4 needs Secure Boot, with a shim that validates, and PCR 7: without, any program that boots this machine could make PCR %s what was signed, and get the key", s.PCRs),
+			"turn Secure Boot on (and mokutil --enable-validation), or have PCR 4 signed, too (--signed-pcrs 4,11)"}
 	}
 	return nil
 }
 
-// enforces reports whether the firmware checked signatures in the boot.
+// enforces reports whether the firmware checked signatures in the boot, and shim, where it ran, was
+// not told to leave that out (mokutil --disable-validation).
 func enforces(log *eventlog.Log) bool {
 	if log == nil {
 		return false
+	}
+	for i := range log.Events {
+		e := &log.Events[i]
+		if e.PCR != shimState || string(bytes.TrimRight(e.Data, "\x00")) != "MokSBState" {
+			continue
+		}
+		for bank, digest := range e.Digests {
+			if !digest.Equal(bank.Sum([]byte{0})) {
+				return false
+			}
+		}
 	}
 	for _, x := range eventlog.Explain(log) {
 		if v, ok := x.Body.(eventlog.Variable); ok && v.Name == "SecureBoot" && !v.Authority && v.On != nil {

@@ -43,6 +43,11 @@ func TestCheckSigned(t *testing.T) {
 		}
 	}
 	off.Log, none.Log = &log, nil
+	lax := on
+	told := *on.Log
+	told.Events = append(slices.Clone(told.Events), eventlog.Event{PCR: 14, Type: eventlog.IPL, Data: []byte("MokSBState\x00"),
+		Digests: map[pcr.Bank]pcr.Digest{pcr.SHA256: pcr.SHA256.Sum([]byte{1})}})
+	lax.Log = &told
 	without7 := on
 	without7.PCRs = map[int]pcr.Digest{4: nil, 11: nil}
 	for _, tt := range []struct {
@@ -53,6 +58,7 @@ func TestCheckSigned(t *testing.T) {
 	}{
 		{"Secure Boot is on", on, pcr.Select(11), true},
 		{"Secure Boot is off", off, pcr.Select(11), false},
+		{"shim does not validate", lax, pcr.Select(11), false},
 		{"it is not known", none, pcr.Select(11), false},
 		{"PCR 7 is not sealed to", without7, pcr.Select(11), false},
 		{"PCR 7 is signed", without7, pcr.Select(7, 11), true},
