@@ -59,10 +59,13 @@ func (b *besides) add(scenario, line string) {
 	}
 }
 
-// note is for all columns: what the lab does before there is a console.
+// note is what the lab does: of a scenario for its column, or for all.
 func (b *besides) note(line string) {
+	of, _, _ := strings.Cut(line, ":")
 	for name := range b.byName {
-		b.add(name, "· "+line)
+		if b.byName[of] == nil || name == of {
+			b.add(name, "· "+line)
+		}
 	}
 }
 

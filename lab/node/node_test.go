@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,22 @@ func TestSideBySide(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	if got := printable("a\x1b[2Jb\x00\ufffd"); got != "a[2Jb" {
+		t.Errorf("%q", got)
+	}
+}
+
+// What the lab says of a scenario is in its column, and what it does for all in each.
+func TestNote(t *testing.T) {
+	b := newBesides(nil, []scenario{{Name: "a"}, {Name: "b"}})
+	b.note("build the package")
+	b.note("a: passed, 1 s")
+	b.note("c: saves what b begins with")
+	var got []string
+	for _, c := range b.columns {
+		got = append(got, strings.Join(c.lines, "|"))
+	}
+	want := []string{"· build the package|· a: passed, 1 s|· c: saves what b begins with", "· build the package|· c: saves what b begins with"}
+	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
