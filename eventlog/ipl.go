@@ -114,13 +114,17 @@ func (BootString) Kind() string { return "boot-string" }
 func (b BootString) String() string {
 	switch b.Source {
 	case GRUBCommand:
-		return "GRUB ran: " + quote(b.Text)
+		most := maxWords
+		if word, _, _ := strings.Cut(b.Text, " "); strings.HasPrefix(word, "linux") {
+			most = maxCommandLine
+		}
+		return "GRUB ran: " + quoteUpTo(b.Text, most)
 	case KernelCommand:
-		return "GRUB set the kernel command line: " + quote(b.Text)
+		return "GRUB set the kernel command line: " + quoteUpTo(b.Text, maxCommandLine)
 	case ModuleCommand:
 		return "GRUB set a module's command line: " + quote(b.Text)
 	case LoadOptions:
-		return "kernel command line: " + quote(b.Text)
+		return "kernel command line: " + quoteUpTo(b.Text, maxCommandLine)
 	case BootFile:
 		return "GRUB read the file " + quote(b.Text)
 	case MokVariable:

@@ -142,17 +142,23 @@ func looksUTF16(data []byte) bool {
 	return len(data) >= 2 && data[1] == 0 && data[0] >= ' ' && data[0] < 0x7F
 }
 
-// maxWords bounds a quoted string in a line of text.
-const maxWords = 160
+// maxWords bounds a quoted string in a line of text, in characters, and maxCommandLine one that is a
+// kernel's command line: what somebody added stands at its end, and Linux takes 2048.
+const (
+	maxWords       = 160
+	maxCommandLine = 2048
+)
 
 // quote makes a string of a log safe to print in one line: runs of white space
 // become one space, what does not print is escaped, and what is long is cut.
-func quote(s string) string {
+func quote(s string) string { return quoteUpTo(s, maxWords) }
+
+func quoteUpTo(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")
 	var sb strings.Builder
 	n := 0
 	for _, r := range s {
-		if n++; n > maxWords {
+		if n++; n > most {
 			sb.WriteString("...")
 			break
 		}

@@ -185,7 +185,7 @@ func (s *story) keys(_ *testscript.TestScript, args []string) error {
 }
 
 // prompt is a line in which somebody asks for a key before the root is there.
-var prompt = regexp.MustCompile(`(?im)^(please unlock disk|recovery key for|PIN for|enter passphrase for)[^\n]*: *$`)
+var prompt = regexp.MustCompile(`(?im)^(please unlock disk|recovery key for|PIN for|enter passphrase for)[^\n]*: *(\(press TAB for no echo\) *)?$`)
 
 // opened waits until the node is up, and nobody had to type a key.
 func (s *story) opened(ts *testscript.TestScript, _ []string) error {

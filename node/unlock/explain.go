@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/bootseal/bootseal/eventlog"
 	"github.com/bootseal/bootseal/luks"
@@ -289,9 +290,29 @@ func (e *eventMismatch) show(c *Console, index int) {
 		c.Detail("PCR %d differs at event %d: %s", index, e.number, e.have)
 		c.More("its digest is %s, and %s was expected", short(e.haveSum), short(e.wants))
 	default:
-		c.Detail("PCR %d differs at event %d: %s (%s)", index, e.number, e.have, short(e.haveSum))
-		c.More("expected: %s (%s)", e.want, short(e.wants))
+		have, want := aroundChange(e.have, e.want)
+		c.Detail("PCR %d differs at event %d: %s (%s)", index, e.number, have, short(e.haveSum))
+		c.More("expected: %s (%s)", want, short(e.wants))
 	}
+}
+
+// aroundChange leaves out of two long texts most of what is the same at their beginning: a command
+// line to whose end somebody has added a word is several lines of a console.
+func aroundChange(a, b string) (string, string) {
+	const whole, begins, before = 160, 24, 40
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	if max(len(a), len(b)) <= whole || same <= begins+before {
+		return a, b
+	}
+	first := begins + strings.IndexByte(a[begins:same], ' ')
+	last := strings.LastIndexByte(a[:same-before], ' ')
+	if first < begins || last <= first {
+		return a, b
+	}
+	return a[:first] + " ..." + a[last:], b[:first] + " ..." + b[last:]
 }
 
 // note is the mismatch for those who read it later.

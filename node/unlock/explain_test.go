@@ -87,6 +87,32 @@ func (m *machine) sees(format string, args ...any) {
 	m.says(fmt.Sprintf(format, args...))
 }
 
+// Of a long command line to whose end somebody has added a word, that end is on the console.
+func TestTheEndOfALongCommandLine(t *testing.T) {
+	const last = " nowatchdog"
+	line := "linux /vmlinuz-6.1.0-54 root=/dev/mapper/root ro quiet " + strings.Repeat("rd.luks.name=0a1b2c3d-1111-4222-8333-444455556666=data ", 8) + "end" + last
+	m := newMachine(t)
+	boot := func(line string) *eventlog.Log {
+		log := m.log.Clone()
+		for i := range log.Events {
+			if e := &log.Events[i]; e.PCR == 8 && strings.HasPrefix(string(e.Data), "grub_cmd: linux") {
+				e.Data = []byte("grub_cmd: " + line + "\x00")
+				for bank := range e.Digests {
+					e.Digests[bank] = bank.Sum([]byte(line))
+				}
+			}
+		}
+		return log
+	}
+	m.enroll("Debian, kernel 6.1.0-54", boot(line))
+	m.evidence(expectation(t, "Debian, kernel 6.1.0-54", boot(line)))
+	m.boot(boot(line + " init=/bin/sh"))
+	m.answers = []string{string(m.key.Passphrase())}
+	_, err := m.unlock()
+	m.check(err)
+	m.says("PCR 8 differs at event", "GRUB ran: linux /vmlinuz-6.1.0-54 ...", "nowatchdog init=/bin/sh (", "expected: GRUB ran: linux")
+}
+
 // An event that comes on top, and one that stays away.
 func TestEventsThatCameAndWentAreNamed(t *testing.T) {
 	m := newMachine(t)
