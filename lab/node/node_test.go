@@ -204,3 +204,10 @@ func TestForeign(t *testing.T) {
 		}
 	}
 }
+
+func TestMakersFirst(t *testing.T) {
+	chosen := []scenario{{text: "boot\n"}, {text: "boot\nsave a\n"}, {text: "cut\n"}, {text: "save b\n"}}
+	if got := makersFirst(chosen); !slices.Equal(got, []int{1, 3, 0, 2}) {
+		t.Errorf("%v", got)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/bootseal/bootseal/lab"
 	"github.com/bootseal/bootseal/lab/matrix"
@@ -33,8 +34,9 @@ func (l *laboratory) all(ctx context.Context, chosen []scenario) (*report, error
 	}
 	out := &report{results: make([]result, len(chosen))}
 	var all sync.WaitGroup
-	for i, s := range chosen {
-		all.Go(func() { out.results[i] = l.once(ctx, s) })
+	for _, i := range makersFirst(chosen) {
+		all.Go(func() { out.results[i] = l.once(ctx, chosen[i]) })
+		time.Sleep(time.Millisecond) // who comes first is the first to get a slot
 	}
 	all.Wait()
 	for _, r := range l.results() {
@@ -44,6 +46,19 @@ func (l *laboratory) all(ctx context.Context, chosen []scenario) (*report, error
 		return out, errors.New("interrupted")
 	}
 	return out, nil
+}
+
+// makersFirst returns the indexes of scenarios, first of those whose nodes others begin with.
+func makersFirst(chosen []scenario) []int {
+	var makers, others []int
+	for i, s := range chosen {
+		if s.uses("save") {
+			makers = append(makers, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	return append(makers, others...)
 }
 
 // once runs a scenario, unless it was run already because another begins where it ends.
