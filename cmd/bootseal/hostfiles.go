@@ -16,13 +16,16 @@ import (
 	"github.com/bootseal/bootseal/pcr"
 )
 
+// runningMounts is where Linux lists what is mounted (proc(5)).
+const runningMounts = "/proc/self/mountinfo"
+
 // mount is a mounted file system.
 type mount struct{ kind, device, root, point string }
 
 // hostFiles measures what this machine boots from: the EFI system partition, and
 // the file system that has /boot.
 func hostFiles(banks []pcr.Bank, progress func(string)) (bootchain.Manifest, *gpt.Table, error) {
-	mounts, err := readMounts("/proc/self/mountinfo")
+	mounts, err := readMounts(runningMounts)
 	if err != nil {
 		return bootchain.Manifest{}, nil, fmt.Errorf("find the boot partitions: %w", err)
 	}
@@ -63,7 +66,7 @@ func findESP(mounts []mount) string {
 // expectFolder returns the root of the volume that has the file of package expect: the
 // EFI system partition, or /boot where there is none.
 func expectFolder() string {
-	mounts, err := readMounts("/proc/self/mountinfo")
+	mounts, err := readMounts(runningMounts)
 	if err != nil {
 		return "/boot"
 	}

@@ -26,7 +26,7 @@ func replaceFiles(m *machine, f *machineFlags, here bool) error {
 	var mounts []mount
 	if here {
 		var err error
-		if mounts, err = readMounts("/proc/self/mountinfo"); err != nil {
+		if mounts, err = readMounts(runningMounts); err != nil {
 			return err
 		}
 	}
@@ -83,11 +83,10 @@ func (m *machine) predictNext() (*predict.Prediction, error) {
 	}
 	now := m.Input
 	now.Files = *m.present
-	as, err := predict.Next(now)
+	asItIs, err := predict.Next(now)
 	if err != nil {
 		return nil, err
 	}
-	paths := slices.Concat(p.Paths[:1], as.Paths[:1], p.Paths[1:], as.Paths[1:])
-	p.Paths = paths
+	p.Paths = slices.Concat(p.Paths[:1], asItIs.Paths[:1], p.Paths[1:], asItIs.Paths[1:])
 	return p, nil
 }

@@ -153,6 +153,30 @@ func ascending(numbers []int) bool {
 	return true
 }
 
+// LedgerFile is the file of a ledger that a run adds to, "" for none.
+type LedgerFile string
+
+// Check reads the ledger: it is better to know before the boots that it cannot be added to.
+func (f LedgerFile) Check() error {
+	if f == "" {
+		return nil
+	}
+	_, err := ReadLedger(string(f))
+	return err
+}
+
+// Record is [Record], also for a run that did not come to its end, and says that the file has grown.
+func (f LedgerFile) Record(program string, found *Report, say func(string)) error {
+	if f == "" {
+		return nil
+	}
+	grew, err := Record(string(f), program, found)
+	if grew {
+		say("new boots are in " + string(f))
+	}
+	return err
+}
+
 // Record merges what a run of a program found into the ledger of a file, and reports whether that
 // is new. Otherwise the file stays as it is, as it does after an error.
 func Record(path, program string, found *Report) (bool, error) {

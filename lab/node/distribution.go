@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/bootseal/bootseal/lab"
+	"github.com/bootseal/bootseal/lab/matrix"
 )
 
 // distribution is what a node is made of.
@@ -99,6 +101,8 @@ type release struct {
 	disk       string // of a node that was never booted
 	payload    string // the second disk of every node
 	payloadKey string
+	// versions are of all that its nodes boot with. They are looked up once, for the first story.
+	versions func() ([]matrix.Version, error)
 }
 
 // errForeign is the error of a distribution whose archive this machine's administrators have not
@@ -113,6 +117,7 @@ func skips(err error) bool { return errors.Is(err, lab.ErrNoArchive) || errors.I
 // not answer.
 func (l *laboratory) open(ctx context.Context, d *distribution) (*release, error) {
 	r := &release{distribution: d}
+	r.versions = sync.OnceValues(func() ([]matrix.Version, error) { return r.findVersions(ctx) })
 	if d.Keys != (keyring{}) {
 		if !l.foreign {
 			return nil, fmt.Errorf("%s: %w", d.Name, errForeign)
@@ -155,4 +160,26 @@ func (r *release) findKernels(ctx context.Context) error {
 	}
 	r.Old, r.New = all[len(all)-2][len(r.Parts[0]):], all[len(all)-1][len(r.Parts[0]):]
 	return nil
+}
+
+// findVersions looks up packages of this machine, and those in the node.
+func (r *release) findVersions(ctx context.Context) ([]matrix.Version, error) {
+	var out []matrix.Version
+	for _, name := range []string{"qemu-system-x86", "ovmf", "mmdebstrap", "cryptsetup-bin", "swtpm", "systemd-boot-efi"} {
+		v, err := lab.InstalledVersion(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, matrix.Version{Package: name, Version: v})
+	}
+	inside := []string{r.Parts[0] + r.Old, r.Parts[0] + r.New}
+	inside = append(inside, r.Packages...)
+	candidates, err := r.apt.CandidateVersions(ctx, inside...)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range inside {
+		out = append(out, matrix.Version{Package: name, Version: candidates[name]})
+	}
+	return out, nil
 }

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bootseal/bootseal/lab"
 	"github.com/bootseal/bootseal/lab/matrix"
 )
 
@@ -39,7 +40,8 @@ Flags:
 
 type flags struct {
 	run, keep, cache, deb string
-	picture, record       string
+	picture               string
+	record                matrix.LedgerFile
 	list, verbose, quick  bool
 	foreign               bool
 	beside                bool
@@ -56,7 +58,7 @@ func main() {
 	flag.BoolVar(&f.verbose, "v", false, "print what the scripts do, and the consoles")
 	flag.BoolVar(&f.beside, "beside", false, "run all at a time, and show their consoles side by side")
 	flag.StringVar(&f.picture, "picture", "", "write what the consoles show at the end, side by side, as SVG to this `file`")
-	flag.StringVar(&f.record, "record", "", "add what came out as predicted to the ledger in this `file`, lab/matrix/boots.json of a checkout")
+	flag.StringVar((*string)(&f.record), "record", "", "add what came out as predicted to the ledger in this `file`, lab/matrix/boots.json of a checkout")
 	flag.StringVar(&f.deb, "deb", "", "bootseal's Debian package (default: what make deb makes)")
 	flag.StringVar(&f.keep, "keep", "lab-node", "`folder` for the consoles, logs and PCRs of each scenario")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for images and saved nodes (default bootseal/lab/node in the user's cache)")
@@ -95,15 +97,13 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		}
 		return true, nil
 	}
-	if f.record != "" { // it is better to know it before the boots
-		if _, err := matrix.ReadLedger(f.record); err != nil {
-			return false, err
-		}
+	if err := f.record.Check(); err != nil {
+		return false, err
 	}
 	if f.beside {
 		f.atATime = max(f.atATime, len(chosen))
 	}
-	l := &laboratory{keep: f.keep, cache: f.cache, deb: f.deb, foreign: f.foreign, patience: f.patience, say: sayer(progress),
+	l := &laboratory{keep: f.keep, cache: f.cache, deb: f.deb, foreign: f.foreign, patience: f.patience, say: lab.Sayer(progress),
 		slots: make(chan struct{}, f.atATime)}
 	columns := newBesides(nil, chosen)
 	l.watch = columns.add
@@ -128,7 +128,7 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if report == nil {
 		return false, err
 	}
-	recorded := f.recordBoots(&report.boots, l.say)
+	recorded := f.record.Record("lab/node", &report.boots, l.say)
 	if err != nil {
 		return false, errors.Join(err, recorded)
 	}
@@ -138,18 +138,6 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		report.print(out)
 	}
 	return report.passed(), errors.Join(recorded, columns.end(report, f.picture))
-}
-
-// recordBoots adds the boots to the ledger, also those of a run that did not come to its end.
-func (f *flags) recordBoots(boots *matrix.Report, say func(string)) error {
-	if f.record == "" {
-		return nil
-	}
-	grew, err := matrix.Record(f.record, "lab/node", boots)
-	if grew {
-		say("new boots are in " + f.record)
-	}
-	return err
 }
 
 func (f *flags) choose() ([]scenario, error) {
@@ -166,15 +154,4 @@ func (f *flags) choose() ([]scenario, error) {
 		return nil, fmt.Errorf("-run %s: no scenario has such a name; -list shows them", f.run)
 	}
 	return chosen, nil
-}
-
-// sayer writes a line at a time, with the seconds since the beginning.
-func sayer(w io.Writer) func(string) {
-	began := time.Now()
-	var mu sync.Mutex
-	return func(line string) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(w, "%5.0f s  %s\n", time.Since(began).Seconds(), line)
-	}
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bootseal/bootseal/lab"
 	"github.com/bootseal/bootseal/lab/matrix"
 )
 
@@ -86,28 +85,6 @@ func (l *laboratory) results() []result {
 		out = append(out, told[name]())
 	}
 	return out
-}
-
-// versions are of all that boots: packages of this machine, and those in the node.
-func (l *laboratory) versions(ctx context.Context, r *release) ([]matrix.Version, error) {
-	var out []matrix.Version
-	for _, name := range []string{"qemu-system-x86", "ovmf", "mmdebstrap", "cryptsetup-bin", "swtpm", "systemd-boot-efi"} {
-		v, err := lab.InstalledVersion(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, matrix.Version{Package: name, Version: v})
-	}
-	inside := []string{r.Parts[0] + r.Old, r.Parts[0] + r.New}
-	inside = append(inside, r.Packages...)
-	candidates, err := r.apt.CandidateVersions(ctx, inside...)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range inside {
-		out = append(out, matrix.Version{Package: name, Version: candidates[name]})
-	}
-	return out, nil
 }
 
 // print prints Markdown: what passed, how long it took, and how predictions came out.

@@ -57,7 +57,7 @@ func (l *laboratory) tell(ctx context.Context, s scenario) result {
 
 func (l *laboratory) act(ctx context.Context, r *release, s scenario, out *result) error {
 	var err error
-	if out.versions, err = l.versions(ctx, r); err != nil {
+	if out.versions, err = r.versions(); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(out.Kept); err != nil {

@@ -41,10 +41,11 @@ Flags:
 `
 
 type flags struct {
-	run, keep, cache, format, record string
-	list, booted                     bool
-	machines                         int
-	patience                         time.Duration
+	run, keep, cache, format string
+	record                   matrix.LedgerFile
+	list, booted             bool
+	machines                 int
+	patience                 time.Duration
 }
 
 func main() {
@@ -54,7 +55,7 @@ func main() {
 	flag.StringVar(&f.format, "o", "text", "output `format`: text (Markdown) or json")
 	flag.StringVar(&f.keep, "keep", "lab-predict", "`folder` for what is kept of wrong predictions")
 	flag.StringVar(&f.cache, "cache", "", "`folder` for unpacked packages (default bootseal/lab in the user's cache)")
-	flag.StringVar(&f.record, "record", "", "add what came out as predicted to the ledger in this `file`, lab/matrix/boots.json of a checkout")
+	flag.StringVar((*string)(&f.record), "record", "", "add what came out as predicted to the ledger in this `file`, lab/matrix/boots.json of a checkout")
 	flag.BoolVar(&f.booted, "booted", false, "give predictions the files of the last boot, too; then nothing is recorded")
 	flag.IntVar(&f.machines, "j", min(2, runtime.NumCPU()), "`machines` that run at a time; each takes a processor")
 	flag.DurationVar(&f.patience, "patience", 10*time.Minute, "`time` that one boot may take")
@@ -85,10 +86,8 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("-run: %w", err)
 	}
-	if f.record != "" { // it is better to know it before the boots
-		if _, err := matrix.ReadLedger(f.record); err != nil {
-			return false, err
-		}
+	if err := f.record.Check(); err != nil {
+		return false, err
 	}
 	if f.cache, err = lab.Cache(f.cache); err != nil {
 		return false, err
@@ -97,7 +96,7 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	say := sayer(progress)
+	say := lab.Sayer(progress)
 	p, err := gather(ctx, f.cache, work, say)
 	if err != nil {
 		return false, errors.Join(err, os.RemoveAll(work))
@@ -120,7 +119,10 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 	} else {
 		report.Print(out)
 	}
-	recorded := f.recordBoots(report, say)
+	if f.booted { // then predictions know more than every machine does of its last boot
+		f.record = ""
+	}
+	recorded := f.record.Record("lab/predict", report, say)
 	if err != nil && ctx.Err() == nil {
 		return false, errors.Join(err, recorded) // with the consoles in the folder
 	}
@@ -128,19 +130,6 @@ func (f *flags) do(ctx context.Context, out, progress io.Writer) (bool, error) {
 		err = errors.New("interrupted")
 	}
 	return !report.Wrong(), errors.Join(err, recorded, os.RemoveAll(work))
-}
-
-// recordBoots adds the boots to the ledger, also those of a run that did not come to its end. Its
-// rows are of predictions from what every machine knows of its last boot.
-func (f *flags) recordBoots(report *matrix.Report, say func(string)) error {
-	if f.record == "" || f.booted {
-		return nil
-	}
-	grew, err := matrix.Record(f.record, "lab/predict", report)
-	if grew {
-		say("new boots are in " + f.record)
-	}
-	return err
 }
 
 // scenariosOf returns the scenarios whose names match. It is the list of all: a new one is a
@@ -192,17 +181,6 @@ func (r *runner) all(ctx context.Context, scenarios []scenario, atATime int) (*m
 	}
 	all.Wait()
 	return out, errors.Join(errs...)
-}
-
-// sayer writes a line at a time, with the seconds since the beginning.
-func sayer(w io.Writer) func(string) {
-	began := time.Now()
-	var mu sync.Mutex
-	return func(line string) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(w, "%5.0f s  %s\n", time.Since(began).Seconds(), line)
-	}
 }
 
 func encode(w io.Writer, v any) error {

@@ -94,7 +94,7 @@ func foresee(p *predict.Path, v *Volume) Way {
 	case len(refused.Why) > 0:
 		return refused
 	}
-	return noneFits(p, v, keys)
+	return noneFits(p, keys, signatures)
 }
 
 // signaturesFor are the machine's, and those that the unified kernel image of the way brings.
@@ -118,10 +118,9 @@ func noKey(v *Volume) Way {
 
 // noneFits says why no token is for a boot: what cannot be told of one that might be, or
 // else what differs from the nearest boot that was expected.
-func noneFits(p *predict.Path, v *Volume, keys []key) Way {
+func noneFits(p *predict.Path, keys []key, signatures []pcrsig.File) Way {
 	near, nearest := (*key)(nil), pcr.Selection(0)
 	var unsigned []string
-	signatures := v.signaturesFor(p)
 	for i := range keys {
 		k := &keys[i]
 		if w, maybe := couldBe(p, k, signatures); maybe {
