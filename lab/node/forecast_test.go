@@ -61,11 +61,11 @@ func TestForecast(t *testing.T) {
 
 // The boots of a story that others begin with are found, too, though nobody chose it.
 func TestResults(t *testing.T) {
-	l := &laboratory{told: map[string]func() result{
+	l := &laboratory{told: onces[result]{of: map[string]func() result{
 		"reboot": func() result { return result{Name: "reboot"} },
 		"enroll": func() result { return result{Name: "enroll", rows: []matrix.Row{{Change: "enrolled"}}} },
-	}}
-	got := l.results()
+	}}}
+	got := l.told.all()
 	if len(got) != 2 || got[0].Name != "enroll" || got[0].rows[0].Change != "enrolled" || got[1].Name != "reboot" {
 		t.Errorf("%+v", got)
 	}

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/bootseal/bootseal/lab"
@@ -33,10 +32,10 @@ type laboratory struct {
 	say               func(string)
 	slots             chan struct{} // holds one for each story that is being told, and does not wait for another
 
-	mu     sync.Mutex
-	saving map[string]*sync.Mutex // by state: two scenarios can want the same at a time
-	told   map[string]func() result
-	opened map[string]func() (*release, error) // by the state of a disk that was never booted
+	// Two stories can want the same at a time.
+	told   onces[result]            // by the scenario
+	saved  onces[outcome[string]]   // folders of nodes, by their state
+	opened onces[outcome[*release]] // by the state of a disk that was never booted
 }
 
 // scenario is a script, one file.
@@ -112,16 +111,8 @@ func (l *laboratory) releaseOf(ctx context.Context, state string) (*release, err
 		}
 		state = s.word("from")
 	}
-	l.mu.Lock()
-	if l.opened == nil {
-		l.opened = make(map[string]func() (*release, error))
-	}
-	if l.opened[state] == nil {
-		l.opened[state] = sync.OnceValues(func() (*release, error) { return l.open(ctx, distributionOf(state)) })
-	}
-	open := l.opened[state]
-	l.mu.Unlock()
-	return open()
+	r := l.opened.get(state, func() outcome[*release] { return outcomeOf(l.open(ctx, distributionOf(state))) })
+	return r.value, r.err
 }
 
 // stateKey is the hash of all that a saved node comes from: packages, scripts, QEMU and its machine.
@@ -151,18 +142,11 @@ func (l *laboratory) stateKey(ctx context.Context, state string) (string, error)
 // state returns the folder of a saved node. Where the cache does not have it, the scenario that
 // saves it is run.
 func (l *laboratory) state(ctx context.Context, name string) (string, error) {
-	l.mu.Lock()
-	if l.saving == nil {
-		l.saving = make(map[string]*sync.Mutex)
-	}
-	if l.saving[name] == nil {
-		l.saving[name] = new(sync.Mutex)
-	}
-	lock := l.saving[name]
-	l.mu.Unlock()
-	lock.Lock()
-	defer lock.Unlock()
+	s := l.saved.get(name, func() outcome[string] { return outcomeOf(l.makeState(ctx, name)) })
+	return s.value, s.err
+}
 
+func (l *laboratory) makeState(ctx context.Context, name string) (string, error) {
 	key, err := l.stateKey(ctx, name)
 	if err != nil {
 		return "", err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -38,7 +37,7 @@ func (l *laboratory) all(ctx context.Context, chosen []scenario) (*report, error
 		time.Sleep(time.Millisecond) // who comes first is the first to get a slot
 	}
 	all.Wait()
-	for _, r := range l.results() {
+	for _, r := range l.told.all() {
 		out.boots.Scenarios = append(out.boots.Scenarios, matrix.Chain{Name: r.Name, Chain: r.Title, Versions: r.versions, Rows: r.rows})
 	}
 	if ctx.Err() != nil {
@@ -62,29 +61,7 @@ func makersFirst(chosen []scenario) []int {
 
 // once runs a scenario, unless it was run already because another begins where it ends.
 func (l *laboratory) once(ctx context.Context, s scenario) result {
-	l.mu.Lock()
-	if l.told == nil {
-		l.told = make(map[string]func() result)
-	}
-	if l.told[s.Name] == nil {
-		l.told[s.Name] = sync.OnceValue(func() result { return l.tell(ctx, s) })
-	}
-	tell := l.told[s.Name]
-	l.mu.Unlock()
-	return tell()
-}
-
-// results are of all scenarios that were run, by their names, those too that others begin with. It
-// waits for them.
-func (l *laboratory) results() []result {
-	l.mu.Lock()
-	told := maps.Clone(l.told)
-	l.mu.Unlock()
-	var out []result
-	for _, name := range slices.Sorted(maps.Keys(told)) {
-		out = append(out, told[name]())
-	}
-	return out
+	return l.told.get(s.Name, func() result { return l.tell(ctx, s) })
 }
 
 // print prints Markdown: what passed, how long it took, and how predictions came out.
