@@ -121,7 +121,7 @@ func (a *app) checkNext(flags *checkFlags, devices []string) (*checked, error) {
 		stateDir := os.DirFS(state.Default)
 		for i := range list {
 			list[i].Attach(root, stateDir)
-			withoutItsOwn(&list[i])
+			withoutItsOwn("/", &list[i])
 		}
 	}
 	if len(list) == 0 {
@@ -144,10 +144,13 @@ func (a *app) checkNext(flags *checkFlags, devices []string) (*checked, error) {
 	return out, nil
 }
 
+// signatureFolder is where a machine's own signatures lie.
+const signatureFolder = "/etc/systemd"
+
 // withoutItsOwn drops signatures that lie on the volume itself: they are not there yet when it
-// is to be opened.
-func withoutItsOwn(v *status.Volume) {
-	if len(v.Signatures) > 0 && kept.Allowed("/", "/etc/systemd", v.UUID) == nil {
+// is to be opened. host is where the machine's /sys and /proc are.
+func withoutItsOwn(host string, v *status.Volume) {
+	if len(v.Signatures) > 0 && kept.Allowed(host, signatureFolder, v.UUID) == nil {
 		v.Signatures = nil
 	}
 }

@@ -113,7 +113,7 @@ func (a *app) gather(root fs.FS, flags *statusFlags, devices []string) (*status.
 	for i := range f.Volumes {
 		f.Volumes[i].Attach(root, stateDir)
 		if flags.root == "/" {
-			withoutItsOwn(&f.Volumes[i])
+			withoutItsOwn("/", &f.Volumes[i])
 		}
 	}
 	return f, a.askTPM(root, f, flags)

@@ -85,6 +85,9 @@ func checkWay(w Way, fallback string, allowed Fallback) Checked {
 	case Refuses:
 		c.Says = "asks for " + orNothing(fallback)
 		c.Verdict, c.Remedy = Bad, "bootseal reseal"
+		if w.Unsigned {
+			c.Remedy = signOrReseal
+		}
 		if relies {
 			c.Verdict, c.Remedy = Warn, "" // it is meant so
 		}
@@ -97,6 +100,9 @@ func checkWay(w Way, fallback string, allowed Fallback) Checked {
 	}
 	return c
 }
+
+// signOrReseal is the remedy for a boot that a key's owner has not signed.
+const signOrReseal = "have it signed where the key is (bootseal policy sign), or bootseal reseal"
 
 func orNothing(fallback string) string {
 	if fallback == "" {

@@ -38,6 +38,8 @@ type Way struct {
 	// cannot be told; Why are the reasons, in words.
 	PCRs []int    `json:"pcrs,omitempty"`
 	Why  []string `json:"why,omitempty"`
+	// Unsigned says that a signature of the boot is all that is missing.
+	Unsigned bool `json:"unsigned,omitempty"`
 }
 
 // Foresee says what becomes of a volume on each way of the next boot, in the order of
@@ -139,7 +141,7 @@ func noneFits(p *predict.Path, keys []key, signatures []pcrsig.File) Way {
 	if near == nil && len(unsigned) == 0 {
 		return Way{Outcome: Refuses, Why: []string{"no token is for this boot"}}
 	}
-	w := Way{Outcome: Refuses, PCRs: nearest.Indexes(), Why: append(unsigned, news(p, nearest)...)}
+	w := Way{Outcome: Refuses, PCRs: nearest.Indexes(), Why: append(unsigned, news(p, nearest)...), Unsigned: len(unsigned) > 0}
 	if len(w.Why) == 0 {
 		w.Why = []string{fmt.Sprintf("no token is for this boot; the nearest is token %d, %q", near.ID, near.Expect.Label)}
 	}

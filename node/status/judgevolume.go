@@ -238,7 +238,7 @@ func noteRemedy(why volumes.Why) string {
 	case volumes.WhyPCRs, volumes.WhyNoToken:
 		return "if you know why this boot was another, bootseal reseal; if not, treat the machine as tampered with"
 	case volumes.WhySignature:
-		return "if you know this boot, have it signed where the key is (bootseal policy sign), or bootseal reseal; if not, treat the machine as tampered with"
+		return "if you know this boot, " + signOrReseal + "; if not, treat the machine as tampered with"
 	case volumes.WhyParent, volumes.WhyStale:
 		return "bootseal reseal --key-file FILE, with the recovery key, seals to this TPM; find out first who changed it"
 	case volumes.WhyLockout, volumes.WhyPIN:

@@ -101,6 +101,9 @@ func TestForeseeSignedByTheImage(t *testing.T) {
 		if w.Outcome != tt.outcome || !strings.Contains(strings.Join(w.Why, "\n"), tt.why) {
 			t.Errorf("%+v, want %s, %q", w, tt.outcome, tt.why)
 		}
+		if remedy := status.Check(v, []status.Way{w}, status.FallbackNone).Ways[0].Remedy; w.Outcome == status.Refuses && !strings.Contains(remedy, "policy sign") {
+			t.Errorf("%+v: the remedy is %q", w, remedy)
+		}
 		if w.Outcome == status.Opens && w.Label != enrollment.SignedLabel {
 			t.Errorf("%+v", w)
 		}
