@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bootseal/bootseal/node/status"
@@ -56,4 +58,27 @@ func hostWithSignaturesOn(t *testing.T, mapping string) string {
 		}
 	}
 	return host
+}
+
+// Two of the firmware's load options lead to the same boot loader: what it does is told once, but
+// not where anything is different.
+func TestCheckTellsLikeWaysOnce(t *testing.T) {
+	ways := func(option, says string) []status.Checked {
+		return []status.Checked{
+			{Way: status.Way{Name: option + ", shim, GRUB, Debian", Entry: "Debian"}, Verdict: status.OK, Says: "opens by token 3"},
+			{Way: status.Way{Name: option + ", shim, GRUB, Other", Entry: "Other"}, Verdict: status.Warn, Says: says},
+		}
+	}
+	list := append(ways("Boot0004 debian", "asks"), ways("Boot0001 Misc", "asks")...)
+	list = append(list, ways("Boot0002 disk", "cannot tell")...)
+	var out bytes.Buffer
+	a := &app{out: &out}
+	a.printCheck(&checked{Volumes: []status.VolumeCheck{{Volume: "root", Device: "/dev/vda3", Ways: list}}})
+	for text, times := range map[string]int{
+		"Boot0001 Misc: as Boot0004 debian, 1 to 2\n": 1, "1. Debian\n": 1, "3. Debian\n": 0, "5. Debian\n": 1, "6. Other\n": 1, "opens by token 3\n": 2,
+	} {
+		if got := strings.Count(out.String(), text); got != times {
+			t.Errorf("%q is there %d times, want %d:\n%s", text, got, times, out.String())
+		}
+	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bootseal/bootseal/node/status"
@@ -22,15 +24,54 @@ func (a *app) printCheck(c *checked) {
 			title += paint.paint(dim, " on "+v.Device)
 		}
 		fmt.Fprintln(a.out, title)
-		option := ""
-		for j, w := range v.Ways {
-			if w.LoadOption() != option {
-				option = w.LoadOption()
-				fmt.Fprintf(a.out, "  %s\n", paint.paint(dim, fit(option, width(a.out)-2)))
+		runs := byLoadOption(v.Ways)
+		for j, r := range runs {
+			option := r.ways[0].LoadOption()
+			if k := slices.IndexFunc(runs[:j], r.like); k >= 0 {
+				option += fmt.Sprintf(": as %s, %s", runs[k].ways[0].LoadOption(), runs[k].numbers())
+				fmt.Fprintf(a.out, "  %s\n", paint.paint(dim, wrap(option, width(a.out)-2, "    ")))
+				continue
 			}
-			a.printWay(j+1, &w)
+			fmt.Fprintf(a.out, "  %s\n", paint.paint(dim, fit(option, width(a.out)-2)))
+			for i := range r.ways {
+				a.printWay(r.first+i, &r.ways[i])
+			}
 		}
 	}
+}
+
+// waysRun are ways one after the other that begin with the same load option.
+type waysRun struct {
+	first int // the number of the first
+	ways  []status.Checked
+}
+
+func byLoadOption(ways []status.Checked) (runs []waysRun) {
+	for from := 0; from < len(ways); {
+		to := from + 1
+		for to < len(ways) && ways[to].LoadOption() == ways[from].LoadOption() {
+			to++
+		}
+		runs = append(runs, waysRun{from + 1, ways[from:to]})
+		from = to
+	}
+	return runs
+}
+
+// like reports whether both runs read the same, but for the load option: firmware often has
+// several that lead to the same boot loader.
+func (r waysRun) like(other waysRun) bool {
+	return slices.EqualFunc(r.ways, other.ways, func(a, b status.Checked) bool {
+		return a.Title() == b.Title() && a.Outcome == b.Outcome && a.Verdict == b.Verdict && a.Says == b.Says && a.Remedy == b.Remedy && slices.Equal(a.Why, b.Why)
+	})
+}
+
+// numbers are those of the run's ways: "2", "2 to 5".
+func (r waysRun) numbers() string {
+	if len(r.ways) == 1 {
+		return strconv.Itoa(r.first)
+	}
+	return fmt.Sprintf("%d to %d", r.first, r.first+len(r.ways)-1)
 }
 
 const wayIndent = 9

@@ -24,13 +24,29 @@ func short(name string) string {
 	return strings.Join(words, ", ")
 }
 
-// Title is what people call the way: the boot menu's entry, or what is left of its
-// name.
+// Title is what people call the way: the boot menu's entry, with what GRUB makes it depend
+// on, or what is left of its name.
 func (w *Way) Title() string {
-	if w.Entry != "" {
-		return w.Entry
+	if w.Entry == "" {
+		return short(w.Name)
 	}
-	return short(w.Name)
+	if why := condition(w.Name, w.Entry); why != "" {
+		return w.Entry + ", " + why
+	}
+	return w.Entry
+}
+
+// condition is what stands in a way's name between the entry and the kernel, as "if recordfail
+// is 1 in (hd0,gpt2)/grub/grubenv", "" for nothing: two ways may have the same entry.
+func condition(name, entry string) string {
+	_, after, found := strings.Cut(name, entry+", if ")
+	if !found {
+		return ""
+	}
+	if i := strings.LastIndex(after, ", Linux"); i >= 0 {
+		after = after[:i]
+	}
+	return "if " + after
 }
 
 // LoadOption is the firmware's entry that the way begins with.

@@ -2,6 +2,22 @@ package status
 
 import "testing"
 
+// Of two ways with the same entry the title says what tells them apart.
+func TestTitle(t *testing.T) {
+	const entry = "Debian GNU/Linux, with Linux 6.1.0-56"
+	for _, c := range []struct{ name, entry, want string }{
+		{"Boot0004 debian, shim, GRUB, " + entry + ", Linux 6.1.0-56", entry, entry},
+		{"Boot0004 debian, shim, GRUB, " + entry + ", if recordfail is 1 in (hd0,gpt2)/grub/grubenv, Linux 6.1.0-56", entry, entry + ", if recordfail is 1 in (hd0,gpt2)/grub/grubenv"},
+		{"Boot0004 debian, shim, GRUB, Firmware, if a is 1, b is 2", "Firmware", "Firmware, if a is 1, b is 2"},
+		{"fallback, shim, GRUB, Linux 6.1.0-56", "", "Linux 6.1.0-56"},
+	} {
+		w := Way{Name: c.name, Entry: c.entry}
+		if got := w.Title(); got != c.want {
+			t.Errorf("%s: %q: want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestShort(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"Boot0002 UEFI Misc Device, shim, GRUB, Debian GNU/Linux, with Linux 6.1.0-56, Linux 6.1.0-56", "Debian GNU/Linux, with Linux 6.1.0-56"},
