@@ -286,8 +286,17 @@ func nodeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stdout(), a.stdout)
 	fmt.Fprint(ts.Stderr(), a.stderr)
 	if neg != (a.code != 0) {
-		ts.Fatalf("in the node, %s ended with exit code %d", args[0], a.code)
+		ts.Fatalf("in the node, %s ended with exit code %d%s", strings.Join(args, " "), a.code, lastWords(a.stderr))
 	}
+}
+
+// lastWords is what a program complained of, to end a sentence with: its last line, "" for none.
+func lastWords(stderr string) string {
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
+		return ": " + last
+	}
+	return ""
 }
 
 func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
