@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -37,7 +38,8 @@ func (w *Way) Title() string {
 }
 
 // condition is what stands in a way's name between the entry and the kernel, as "if recordfail
-// is 1 in (hd0,gpt2)/grub/grubenv", "" for nothing: two ways may have the same entry.
+// is 1 in (hd0,gpt2)/grub/grubenv", "" for nothing but that somebody picks the entry: two ways may
+// have the same one.
 func condition(name, entry string) string {
 	_, after, found := strings.Cut(name, entry+", if ")
 	if !found {
@@ -46,7 +48,14 @@ func condition(name, entry string) string {
 	if i := strings.LastIndex(after, ", Linux"); i >= 0 {
 		after = after[:i]
 	}
-	return "if " + after
+	after = ", " + after
+	for title := range strings.SplitSeq(entry, ">") {
+		after = strings.Replace(after, fmt.Sprintf(", somebody picks %q in the menu", title), "", 1)
+	}
+	if after == "" {
+		return ""
+	}
+	return "if " + strings.TrimPrefix(after, ", ")
 }
 
 // LoadOption is the firmware's entry that the way begins with.
