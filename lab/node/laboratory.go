@@ -142,16 +142,27 @@ func (l *laboratory) stateKey(ctx context.Context, state string) (string, error)
 // state returns the folder of a saved node. Where the cache does not have it, the scenario that
 // saves it is run.
 func (l *laboratory) state(ctx context.Context, name string) (string, error) {
-	s := l.saved.get(name, func() outcome[string] { return outcomeOf(l.makeState(ctx, name)) })
+	s := l.saved.get(name, func() outcome[string] {
+		dir, err := l.makeState(ctx, name)
+		if err == nil {
+			err = l.use(ctx, name)
+		}
+		return outcomeOf(dir, err)
+	})
 	return s.value, s.err
 }
 
-func (l *laboratory) makeState(ctx context.Context, name string) (string, error) {
+// stateFolder returns where a saved node is, or will be.
+func (l *laboratory) stateFolder(ctx context.Context, name string) (string, error) {
 	key, err := l.stateKey(ctx, name)
+	return filepath.Join(l.cache, name+"-"+key), err
+}
+
+func (l *laboratory) makeState(ctx context.Context, name string) (string, error) {
+	dir, err := l.stateFolder(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(l.cache, name+"-"+key)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
@@ -174,11 +185,10 @@ func (l *laboratory) makeState(ctx context.Context, name string) (string, error)
 
 // keepState puts a node that is off into the cache. It may be there: then it is as good.
 func (l *laboratory) keepState(ctx context.Context, n *node, name string) error {
-	key, err := l.stateKey(ctx, name)
+	dir, err := l.stateFolder(ctx, name)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(l.cache, name+"-"+key)
 	if err := os.Rename(n.dir, dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

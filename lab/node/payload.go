@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bootseal/bootseal/lab"
 )
@@ -25,6 +26,9 @@ const (
 	lentAt      = 192 * mib
 )
 
+// debsFolder is in the cache, for the packages that scenarios install.
+const debsFolder = "debs"
+
 // prepare builds what goes into nodes of all distributions.
 func (l *laboratory) prepare(ctx context.Context) error {
 	var err error
@@ -32,6 +36,9 @@ func (l *laboratory) prepare(ctx context.Context) error {
 		if l.cache, err = defaultCache(); err != nil {
 			return err
 		}
+	}
+	if err := evict(l.cache, cacheLimit, time.Now().Add(-inUse)); err != nil {
+		return err
 	}
 	version, err := exec.CommandContext(ctx, "qemu-system-x86_64", "--version").Output()
 	if err != nil {
@@ -59,7 +66,7 @@ func (l *laboratory) pack(ctx context.Context, r *release) error {
 		files["grub-changed.efi"] = changed
 	}
 	fetch := func(name, as string) error {
-		file, err := r.apt.Download(ctx, filepath.Join(l.cache, "debs"), name)
+		file, err := r.apt.Download(ctx, filepath.Join(l.cache, debsFolder), name)
 		files[as] = file
 		return err
 	}
@@ -96,7 +103,8 @@ func (l *laboratory) build(ctx context.Context) (string, error) {
 	dir := filepath.Join(l.work, "deb")
 	c := exec.CommandContext(ctx, "packaging/deb", dir)
 	c.Dir = strings.TrimSpace(string(root))
-	c.Env = append(os.Environ(), "VERSION=0~lab", "SOURCE_DATE_EPOCH=1700000000", "COMPRESSION=gzip", "GOFLAGS=-buildvcs=false")
+	c.Env = append(os.Environ(), "VERSION=0~lab", "SOURCE_DATE_EPOCH=1700000000", "COMPRESSION=gzip", "GOFLAGS=-buildvcs=false",
+		"DEB_BUILD_OPTIONS=nodoc") // a run may change docs/accuracy.md
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build bootseal's Debian package: %w: %s", err, out)
 	}
