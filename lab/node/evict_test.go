@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -25,14 +26,8 @@ func TestSurplus(t *testing.T) {
 		for _, p := range surplus(all, c.limit, now.Add(-3*time.Hour)) {
 			got = append(got, p.path)
 		}
-		if len(got) != len(c.want) {
+		if !slices.Equal(got, c.want) {
 			t.Errorf("limit %d: drops %q, want %q", c.limit, got, c.want)
-			continue
-		}
-		for i := range got {
-			if got[i] != c.want[i] {
-				t.Errorf("limit %d: drops %q, want %q", c.limit, got, c.want)
-			}
 		}
 	}
 }
