@@ -69,6 +69,9 @@ func products(cache string) ([]product, error) {
 			continue
 		}
 		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another run is done with it
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -81,13 +84,17 @@ func products(cache string) ([]product, error) {
 	return all, nil
 }
 
-// onDisk returns how many bytes a file or a folder takes: most of a node's disk is a hole.
+// onDisk returns how many bytes a file or a folder takes: most of a node's disk is a hole. What
+// another run removes meanwhile takes none.
 func onDisk(path string) (size int64, err error) {
 	err = filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		var info fs.FileInfo
+		if err == nil {
+			info, err = e.Info()
 		}
-		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

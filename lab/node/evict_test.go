@@ -71,6 +71,9 @@ func TestEvict(t *testing.T) {
 	if err := evict(cache, 1<<20, time.Now()); err != nil || len(there()) != 4 {
 		t.Errorf("a hole counts: %q are left, %v", there(), err)
 	}
+	if size, err := onDisk(filepath.Join(cache, "new-999")); size != 0 || err != nil {
+		t.Errorf("what another run has removed takes %d bytes, %v", size, err)
+	}
 	if err := touch(disk); err != nil {
 		t.Fatal(err)
 	}
