@@ -48,6 +48,8 @@ type Path struct {
 	// Entry is what the last boot menu on the way starts: the identifier of a
 	// systemd-boot entry, the title of GRUB's, or "".
 	Entry string
+	// If says what has to be for GRUB to go this way, beside that somebody picks Entry.
+	If []string
 	// Stages are the programs in the order in which they run.
 	Stages []eventlog.Stage
 	// Signatures is the section .pcrsig of the unified kernel image that runs, nil without

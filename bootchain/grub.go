@@ -84,6 +84,7 @@ func (p *grubPlay) play() []*walk {
 	if len(o.Because) > 0 {
 		p.names = append(p.names, "if "+strings.Join(o.Because, ", "))
 	}
+	p.path.If = unpicked(o)
 	for i := range o.Effects {
 		e := &o.Effects[i]
 		p.effect(e)
@@ -95,6 +96,13 @@ func (p *grubPlay) play() []*walk {
 		p.doubt("GRUB: "+d.Reason, d.PCRs...)
 	}
 	return p.end()
+}
+
+// unpicked are an outcome's reasons but that somebody picks the entries of its title.
+func unpicked(o *grub.Outcome) []string {
+	return slices.DeleteFunc(slices.Clone(o.Because), func(why string) bool {
+		return slices.ContainsFunc(o.Titles, func(title string) bool { return why == grub.Picked(title) })
+	})
 }
 
 // effect adds the events of one effect.

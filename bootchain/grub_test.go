@@ -73,6 +73,25 @@ submenu 'Advanced options' {
 	}
 }
 
+// That somebody picks an entry is in its title. What else it depends on tells it from another one.
+func TestUnpicked(t *testing.T) {
+	const entry = "Debian GNU/Linux, with Linux 6.1.0-56"
+	picks := []string{`somebody picks "More" in the menu`, `somebody picks "` + entry + `" in the menu`}
+	for _, c := range []struct {
+		titles, because []string
+		want            string
+	}{
+		{[]string{"More", entry}, picks, ""},
+		{[]string{"More", entry}, []string{"a is 1", picks[1]}, "a is 1"},
+		{[]string{entry}, picks, picks[0]}, // another one
+		{nil, nil, ""},
+	} {
+		if got := strings.Join(unpicked(&grub.Outcome{Titles: c.titles, Because: c.because}), ", "); got != c.want {
+			t.Errorf("%q of %q: %q: want %q", c.because, c.titles, got, c.want)
+		}
+	}
+}
+
 // After an upgrade no way leads to what the log has. That the environment block of a way after a
 // failed boot is not in the log is no doubt about it: it is that way's assumption.
 func TestAssumedEnvironment(t *testing.T) {

@@ -33,6 +33,8 @@ type Prediction struct {
 type Path struct {
 	Name  string `json:"name"`  // "Boot0002 UEFI Misc Device, shim, GRUB, Debian GNU/Linux"
 	Entry string `json:"entry"` // of the boot menu: title or identifier, or ""
+	// If says what has to be for GRUB to go this way, beside that somebody picks Entry.
+	If []string `json:"if,omitempty"`
 	// Halts says why this way leads to no operating system, "" if it does.
 	Halts string `json:"halts,omitempty"`
 	// PCRs are the predicted values. PCRs in Unknown have none, nor do banks for
@@ -119,7 +121,7 @@ func (in *Input) spec() eventlog.Spec {
 }
 
 func newPath(b bootchain.Path, spec eventlog.Spec) (*Path, error) {
-	p := &Path{Name: b.Name, Entry: b.Entry, Halts: b.Halts, Signatures: b.Signatures, spec: spec}
+	p := &Path{Name: b.Name, Entry: b.Entry, If: b.If, Halts: b.Halts, Signatures: b.Signatures, spec: spec}
 	for _, e := range b.Events {
 		p.Events = append(p.Events, Event{Stage: e.Stage, PCR: e.PCR, Type: e.Type, Digests: e.Digests,
 			Confidence: e.Confidence, Reason: e.Reason, Source: e.Source, Baseline: e.Baseline, Data: e.Data})

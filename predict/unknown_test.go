@@ -117,6 +117,9 @@ func TestPickedInTheMenu(t *testing.T) {
 			continue
 		}
 		seen = true
+		if !strings.Contains(path.Name, "somebody picks") || len(path.If) > 0 {
+			t.Errorf("%s: beside what somebody picks it depends on %q", path.Name, path.If)
+		}
 		for _, d := range path.Doubts {
 			if d.PCR == 8 || d.PCR == 9 {
 				t.Errorf("%s: PCR %d: %s", path.Name, d.PCR, d.Reason)

@@ -104,6 +104,9 @@ func (r *run) runMenu(m *menu, nested bool) (n int, unattended bool, err error) 
 	return n, false, err
 }
 
+// Picked is the reason ([Outcome].Because) for what a menu's entry does that somebody picks.
+func Picked(title string) string { return fmt.Sprintf("somebody picks %q in the menu", title) }
+
 // pickEntry returns the entry that a human picks, -1 if the time runs out and the
 // default entry is booted, len(entries) if GRUB waits for a human who does not
 // come.
@@ -131,7 +134,7 @@ func (r *run) pickEntry(m *menu, def, timeout int) int {
 		if timeout < 0 && i == def {
 			cost = 1
 		}
-		all = append(all, alternative{fmt.Sprintf("somebody picks %q in the menu", e.title), cost})
+		all = append(all, alternative{Picked(e.title), cost})
 		values = append(values, i)
 	}
 	return values[r.choices.pick(all...)]

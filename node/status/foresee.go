@@ -25,10 +25,11 @@ const (
 
 // Way is one way that the next boot may take, for one volume.
 type Way struct {
-	Name    string  `json:"name"` // as in the prediction
-	Entry   string  `json:"entry,omitempty"`
-	Default bool    `json:"default"` // the boot goes this way unless something intervenes
-	Outcome Outcome `json:"outcome"`
+	Name    string   `json:"name"` // as in the prediction
+	Entry   string   `json:"entry,omitempty"`
+	If      []string `json:"if,omitempty"` // as in the prediction
+	Default bool     `json:"default"`      // the boot goes this way unless something intervenes
+	Outcome Outcome  `json:"outcome"`
 	// Tokens open the volume, ascending, and Label is what the first of them was sealed
 	// for. PIN says that each of them asks for a PIN.
 	Tokens []int  `json:"tokens,omitempty"`
@@ -50,7 +51,7 @@ func Foresee(p *predict.Prediction, v *Volume) []Way {
 	for i := range p.Paths {
 		path := &p.Paths[i]
 		w := foresee(path, v)
-		w.Name, w.Entry = path.Name, path.Entry
+		w.Name, w.Entry, w.If = path.Name, path.Entry, path.If
 		if w.Outcome != Halts && !seen {
 			w.Default, seen = true, true
 		}

@@ -1,7 +1,6 @@
 package status
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -28,34 +27,13 @@ func short(name string) string {
 // Title is what people call the way: the boot menu's entry, with what GRUB makes it depend
 // on, or what is left of its name.
 func (w *Way) Title() string {
-	if w.Entry == "" {
+	switch {
+	case w.Entry == "":
 		return short(w.Name)
-	}
-	if why := condition(w.Name, w.Entry); why != "" {
-		return w.Entry + ", " + why
+	case len(w.If) > 0:
+		return w.Entry + ", if " + strings.Join(w.If, ", ")
 	}
 	return w.Entry
-}
-
-// condition is what stands in a way's name between the entry and the kernel, as "if recordfail
-// is 1 in (hd0,gpt2)/grub/grubenv", "" for nothing but that somebody picks the entry: two ways may
-// have the same one.
-func condition(name, entry string) string {
-	_, after, found := strings.Cut(name, entry+", if ")
-	if !found {
-		return ""
-	}
-	if i := strings.LastIndex(after, ", Linux"); i >= 0 {
-		after = after[:i]
-	}
-	after = ", " + after
-	for title := range strings.SplitSeq(entry, ">") {
-		after = strings.Replace(after, fmt.Sprintf(", somebody picks %q in the menu", title), "", 1)
-	}
-	if after == "" {
-		return ""
-	}
-	return "if " + strings.TrimPrefix(after, ", ")
 }
 
 // LoadOption is the firmware's entry that the way begins with.

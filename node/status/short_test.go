@@ -5,15 +5,18 @@ import "testing"
 // Of two ways with the same entry the title says what tells them apart.
 func TestTitle(t *testing.T) {
 	const entry = "Debian GNU/Linux, with Linux 6.1.0-56"
-	for _, c := range []struct{ name, entry, want string }{
-		{"Boot0004 debian, shim, GRUB, " + entry + ", Linux 6.1.0-56", entry, entry},
-		{"Boot0004 debian, shim, GRUB, " + entry + ", if recordfail is 1 in (hd0,gpt2)/grub/grubenv, Linux 6.1.0-56", entry, entry + ", if recordfail is 1 in (hd0,gpt2)/grub/grubenv"},
-		{`Boot0004 debian, shim, GRUB, More>` + entry + `, if somebody picks "More" in the menu, somebody picks "` + entry + `" in the menu, Linux 6.1.0-56`, "More>" + entry, "More>" + entry},
-		{`Boot0004 debian, shim, GRUB, More>` + entry + `, if a is 1, somebody picks "` + entry + `" in the menu, Linux 6.1.0-56`, "More>" + entry, "More>" + entry + ", if a is 1"},
-		{"Boot0004 debian, shim, GRUB, Firmware, if a is 1, b is 2", "Firmware", "Firmware, if a is 1, b is 2"},
-		{"fallback, shim, GRUB, Linux 6.1.0-56", "", "Linux 6.1.0-56"},
+	for _, c := range []struct {
+		name, entry string
+		conditions  []string
+		want        string
+	}{
+		{"Boot0004 debian, shim, GRUB, " + entry + ", Linux 6.1.0-56", entry, nil, entry},
+		{"Boot0004 debian, shim, GRUB, " + entry + ", if recordfail is 1 in (hd0,gpt2)/grub/grubenv, Linux 6.1.0-56", entry,
+			[]string{"recordfail is 1 in (hd0,gpt2)/grub/grubenv"}, entry + ", if recordfail is 1 in (hd0,gpt2)/grub/grubenv"},
+		{"Boot0004 debian, shim, GRUB, Firmware, if a is 1, b is 2", "Firmware", []string{"a is 1", "b is 2"}, "Firmware, if a is 1, b is 2"},
+		{"fallback, shim, GRUB, Linux 6.1.0-56", "", nil, "Linux 6.1.0-56"},
 	} {
-		w := Way{Name: c.name, Entry: c.entry}
+		w := Way{Name: c.name, Entry: c.entry, If: c.conditions}
 		if got := w.Title(); got != c.want {
 			t.Errorf("%s: %q: want %q", c.name, got, c.want)
 		}
