@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/bootseal/bootseal/lab"
 )
@@ -16,8 +15,12 @@ import (
 // newNode makes the first state: a disk that was never booted, an unused TPM, and Microsoft's keys
 // in the firmware. Shim trusts one more key, as on a machine with a driver of its own (MOK): the
 // test key of Debian's ovmf, with which a scenario signs a boot loader that it changed.
-func newNode(ctx context.Context, disk, dir string) error {
-	work := dir + ".new"
+func (l *laboratory) newNode(ctx context.Context, disk, dir string) error {
+	work, err := l.newFolder()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
 	m, err := lab.NewMachine(work, lab.MicrosoftKeys)
 	if err != nil {
 		return err
@@ -32,14 +35,14 @@ func newNode(ctx context.Context, disk, dir string) error {
 	if err := m.EnrollMOK(certificate); err != nil {
 		return err
 	}
-	return os.Rename(work, dir)
+	return l.intoCache(work, dir)
 }
 
 // changedGRUB returns a file with the node's GRUB, one byte of whose greeting is changed, signed
 // with the key that shim trusts: it starts, and it is another program. Signatures have a time, so
 // the file is kept.
 func (l *laboratory) changedGRUB(ctx context.Context, r *release) (string, error) {
-	path := strings.TrimSuffix(r.disk, ".raw") + "-grub.efi"
+	path := filepath.Join(filepath.Dir(r.disk), "grub-changed.efi")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -59,5 +62,8 @@ func (l *laboratory) changedGRUB(ctx context.Context, r *release) (string, error
 	if grub, err = signer.Program(ctx, grub); err != nil {
 		return "", err
 	}
-	return path, os.WriteFile(path, grub, 0o644)
+	if err := os.WriteFile(path+".new", grub, 0o644); err != nil {
+		return "", err
+	}
+	return path, os.Rename(path+".new", path)
 }

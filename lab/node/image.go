@@ -63,14 +63,12 @@ func (l *laboratory) image(ctx context.Context, r *release) (string, error) {
 	if r.Customize != "" {
 		parts = append(parts, guestFile(r.Customize))
 	}
-	path := filepath.Join(l.cache, "disk-"+contentKey(parts...)+".raw")
+	dir := filepath.Join(l.cache, "disk-"+contentKey(parts...))
+	path := filepath.Join(dir, firstDiskFile)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	if err := os.MkdirAll(l.cache, 0o755); err != nil {
-		return "", err
-	}
-	work, err := os.MkdirTemp(l.cache, "new-")
+	work, err := l.newFolder()
 	if err != nil {
 		return "", err
 	}
@@ -80,11 +78,14 @@ func (l *laboratory) image(ctx context.Context, r *release) (string, error) {
 		return "", err
 	}
 	l.say("put it into LUKS2, on a disk")
-	disk := filepath.Join(work, "disk.raw")
-	if err := makeDisk(ctx, r, work, disk); err != nil {
+	made := filepath.Join(work, "made")
+	if err := os.Mkdir(made, 0o755); err != nil {
 		return "", err
 	}
-	return path, os.Rename(disk, path)
+	if err := makeDisk(ctx, r, work, filepath.Join(made, firstDiskFile)); err != nil {
+		return "", err
+	}
+	return path, l.intoCache(made, dir)
 }
 
 // debootstrap makes work/root.tar.

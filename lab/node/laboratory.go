@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -115,47 +114,43 @@ func (l *laboratory) releaseOf(ctx context.Context, state string) (*release, err
 	return r.value, r.err
 }
 
-// stateKey is the hash of all that a saved node comes from: packages, scripts, QEMU and its machine.
-func (l *laboratory) stateKey(ctx context.Context, state string) (string, error) {
-	r, err := l.releaseOf(ctx, state)
-	if err != nil {
-		return "", err
-	}
-	if state == r.State {
-		return contentKey(r.disk, l.qemu, strings.Join(lab.Flags("", ""), " "), guestFile("agent")), nil
-	}
-	s, err := maker(state)
-	if err != nil {
-		return "", err
-	}
-	before, err := l.stateKey(ctx, s.word("from"))
-	if err != nil {
-		return "", err
-	}
-	parts := []string{before, s.text}
-	if s.uses("unpack") {
-		parts = append(parts, r.payloadKey)
-	}
-	return contentKey(parts...), nil
-}
-
 // state returns the folder of a saved node. Where the cache does not have it, the scenario that
 // saves it is run.
 func (l *laboratory) state(ctx context.Context, name string) (string, error) {
 	s := l.saved.get(name, func() outcome[string] {
 		dir, err := l.makeState(ctx, name)
 		if err == nil {
-			err = l.use(ctx, name)
+			err = touch(dir)
 		}
 		return outcomeOf(dir, err)
 	})
 	return s.value, s.err
 }
 
-// stateFolder returns where a saved node is, or will be.
-func (l *laboratory) stateFolder(ctx context.Context, name string) (string, error) {
-	key, err := l.stateKey(ctx, name)
-	return filepath.Join(l.cache, name+"-"+key), err
+// stateFolder returns where a saved node is, or will be: in the folder of what it begins as, without
+// which it is good for nothing. Its name has the hash of all else that it comes from: scripts,
+// packages, QEMU and its machine.
+func (l *laboratory) stateFolder(ctx context.Context, state string) (string, error) {
+	r, err := l.releaseOf(ctx, state)
+	if err != nil {
+		return "", err
+	}
+	if state == r.State {
+		return filepath.Join(filepath.Dir(r.disk), state+"-"+contentKey(l.qemu, strings.Join(lab.Flags("", ""), " "))), nil
+	}
+	s, err := maker(state)
+	if err != nil {
+		return "", err
+	}
+	before, err := l.stateFolder(ctx, s.word("from"))
+	if err != nil {
+		return "", err
+	}
+	parts := []string{s.text}
+	if s.uses("unpack") {
+		parts = append(parts, r.payloadKey)
+	}
+	return filepath.Join(before, state+"-"+contentKey(parts...)), nil
 }
 
 func (l *laboratory) makeState(ctx context.Context, name string) (string, error) {
@@ -171,7 +166,7 @@ func (l *laboratory) makeState(ctx context.Context, name string) (string, error)
 		return "", err
 	}
 	if name == r.State {
-		return dir, newNode(ctx, r.disk, dir)
+		return dir, l.newNode(ctx, r.disk, dir)
 	}
 	s, err := maker(name)
 	if err != nil {
@@ -183,14 +178,11 @@ func (l *laboratory) makeState(ctx context.Context, name string) (string, error)
 	return dir, nil
 }
 
-// keepState puts a node that is off into the cache. It may be there: then it is as good.
+// keepState puts a node that is off into the cache.
 func (l *laboratory) keepState(ctx context.Context, n *node, name string) error {
 	dir, err := l.stateFolder(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(n.dir, dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return l.intoCache(n.dir, dir)
 }

@@ -26,9 +26,6 @@ const (
 	lentAt      = 192 * mib
 )
 
-// debsFolder is in the cache, for the packages that scenarios install.
-const debsFolder = "debs"
-
 // prepare builds what goes into nodes of all distributions.
 func (l *laboratory) prepare(ctx context.Context) error {
 	var err error
