@@ -23,17 +23,27 @@ const (
 	maxInPiece = 512 << 20 // bytes of a program in a file system without random access
 	maxData    = 64 << 10  // bytes of a section that a manifest carries
 	maxFiles   = 100000
+	tries      = 3 // of a volume whose files go while it is measured
 )
 
 // Measure returns a volume's files: every regular file, and every link to one, in
 // the given banks, or in all that TPMs have in practice. Use the file system of
 // an [os.Root] for a tree that others can write to, whose links may lead out of
 // it. Progress, which may be nil, is called with the path of each file before it
-// is read.
+// is read. Where a file goes meanwhile, as a package manager's temporary one does,
+// all are measured again.
 func Measure(fsys fs.FS, banks []pcr.Bank, progress func(path string)) (Volume, error) {
 	if len(banks) == 0 {
 		banks = pcr.Banks()
 	}
+	v, err := measure(fsys, banks, progress)
+	for try := 1; try < tries && errors.Is(err, fs.ErrNotExist); try++ {
+		v, err = measure(fsys, banks, progress)
+	}
+	return v, err
+}
+
+func measure(fsys fs.FS, banks []pcr.Bank, progress func(path string)) (Volume, error) {
 	v := Volume{Files: make(map[string]File)}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
