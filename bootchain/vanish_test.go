@@ -26,9 +26,6 @@ func (v *vanishing) Open(name string) (fs.File, error) {
 	return v.MapFS.Open(name)
 }
 
-// Stat lets a file be seen without being opened, as in a folder of the host.
-func (v *vanishing) Stat(name string) (fs.FileInfo, error) { return v.MapFS.Stat(name) }
-
 // While a node is measured, its package manager works.
 func TestMeasureWhatGoes(t *testing.T) {
 	for _, c := range []struct {

@@ -31,12 +31,12 @@ const (
 	inUse = 3 * time.Hour
 )
 
-// newFolder makes a folder in the cache for what is being made.
-func (l *laboratory) newFolder() (string, error) {
-	if err := os.MkdirAll(l.cache, 0o755); err != nil {
+// newFolder makes a folder in the cache for what is being made, or is going.
+func newFolder(cache string) (string, error) {
+	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
-	return os.MkdirTemp(l.cache, newPrefix)
+	return os.MkdirTemp(cache, newPrefix)
 }
 
 // intoCache gives a folder its place in the cache. One may be there, of another run: then it is as good.
@@ -44,7 +44,7 @@ func (l *laboratory) intoCache(dir, place string) error {
 	err := os.Rename(dir, place)
 	if errors.Is(err, syscall.EXDEV) { // temporary files are in memory
 		var work string
-		if work, err = l.newFolder(); err != nil {
+		if work, err = newFolder(l.cache); err != nil {
 			return err
 		}
 		defer os.RemoveAll(work)
@@ -63,7 +63,7 @@ func (l *laboratory) intoCache(dir, place string) error {
 type product struct {
 	path string
 	size int64     // in bytes, on the disk, without what begins as it
-	used time.Time // last, or what begins as it
+	used time.Time // when it, or what begins as it, was last used
 }
 
 // evict drops from the cache what was not used for longest.
@@ -82,7 +82,7 @@ func evict(cache string, limit int64, before time.Time) error {
 
 // discard removes a product in one step, whenever the run is ended.
 func discard(cache, path string) error {
-	going, err := os.MkdirTemp(cache, newPrefix)
+	going, err := newFolder(cache)
 	if err != nil {
 		return err
 	}

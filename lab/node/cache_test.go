@@ -120,7 +120,7 @@ func TestIntoCache(t *testing.T) {
 	l := &laboratory{cache: filepath.Join(t.TempDir(), "cache")}
 	place := filepath.Join(l.cache, "enrolled-0123456789abcdef")
 	for _, text := range []string{"first", "second"} {
-		dir, err := l.newFolder()
+		dir, err := newFolder(l.cache)
 		if err != nil {
 			t.Fatal(err)
 		}

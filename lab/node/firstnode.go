@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/bootseal/bootseal/internal/atomicfile"
 	"github.com/bootseal/bootseal/lab"
 )
 
@@ -16,7 +17,7 @@ import (
 // in the firmware. Shim trusts one more key, as on a machine with a driver of its own (MOK): the
 // test key of Debian's ovmf, with which a scenario signs a boot loader that it changed.
 func (l *laboratory) newNode(ctx context.Context, disk, dir string) error {
-	work, err := l.newFolder()
+	work, err := newFolder(l.cache)
 	if err != nil {
 		return err
 	}
@@ -62,8 +63,5 @@ func (l *laboratory) changedGRUB(ctx context.Context, r *release) (string, error
 	if grub, err = signer.Program(ctx, grub); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(path+".new", grub, 0o644); err != nil {
-		return "", err
-	}
-	return path, os.Rename(path+".new", path)
+	return path, atomicfile.Write(path, grub, 0o644)
 }

@@ -68,7 +68,7 @@ func (l *laboratory) image(ctx context.Context, r *release) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	work, err := l.newFolder()
+	work, err := newFolder(l.cache)
 	if err != nil {
 		return "", err
 	}
