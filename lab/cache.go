@@ -18,3 +18,12 @@ func Cache(named string) (string, error) {
 	}
 	return filepath.Join(dir, "bootseal", "lab"), nil
 }
+
+// NewFolder makes a folder in a cache for what is being made, or is going: what is done gets its
+// place by a rename.
+func NewFolder(cache string) (string, error) {
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(cache, "new-")
+}

@@ -32,10 +32,7 @@ func (a Apt) Unpack(ctx context.Context, cache, name string) (Package, error) {
 	if _, err := os.Stat(p.Root); err == nil {
 		return p, nil
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return p, err
-	}
-	work, err := os.MkdirTemp(cache, "new-")
+	work, err := NewFolder(cache)
 	if err != nil {
 		return p, err
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/bootseal/bootseal/lab"
 )
 
 // The cache has the disks that were never booted, a folder each. A saved node is a folder in that of
@@ -19,8 +21,6 @@ const (
 	firstDiskFile = "disk.raw"
 	// debsFolder is for the packages that scenarios install.
 	debsFolder = "debs"
-	// newPrefix begins the names of folders of what is not ready, or is going.
-	newPrefix = "new-"
 )
 
 // Every change of bootseal makes other nodes, of half a gigabyte each.
@@ -31,20 +31,12 @@ const (
 	inUse = 3 * time.Hour
 )
 
-// newFolder makes a folder in the cache for what is being made, or is going.
-func newFolder(cache string) (string, error) {
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	return os.MkdirTemp(cache, newPrefix)
-}
-
 // intoCache gives a folder its place in the cache. One may be there, of another run: then it is as good.
 func (l *laboratory) intoCache(dir, place string) error {
 	err := os.Rename(dir, place)
 	if errors.Is(err, syscall.EXDEV) { // temporary files are in memory
 		var work string
-		if work, err = newFolder(l.cache); err != nil {
+		if work, err = lab.NewFolder(l.cache); err != nil {
 			return err
 		}
 		defer os.RemoveAll(work)
@@ -82,7 +74,7 @@ func evict(cache string, limit int64, before time.Time) error {
 
 // discard removes a product in one step, whenever the run is ended.
 func discard(cache, path string) error {
-	going, err := newFolder(cache)
+	going, err := lab.NewFolder(cache)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/bootseal/bootseal/lab"
 )
 
 // What was not used for longest goes first, until the rest fits; what may be in use stays.
@@ -120,7 +122,7 @@ func TestIntoCache(t *testing.T) {
 	l := &laboratory{cache: filepath.Join(t.TempDir(), "cache")}
 	place := filepath.Join(l.cache, "enrolled-0123456789abcdef")
 	for _, text := range []string{"first", "second"} {
-		dir, err := newFolder(l.cache)
+		dir, err := lab.NewFolder(l.cache)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 // in the firmware. Shim trusts one more key, as on a machine with a driver of its own (MOK): the
 // test key of Debian's ovmf, with which a scenario signs a boot loader that it changed.
 func (l *laboratory) newNode(ctx context.Context, disk, dir string) error {
-	work, err := newFolder(l.cache)
+	work, err := lab.NewFolder(l.cache)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bootseal/bootseal/lab"
 )
 
 // The node's disk: an EFI system partition, /boot, and the root in LUKS2, whose UUIDs are always
@@ -68,7 +70,7 @@ func (l *laboratory) image(ctx context.Context, r *release) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	work, err := newFolder(l.cache)
+	work, err := lab.NewFolder(l.cache)
 	if err != nil {
 		return "", err
 	}
